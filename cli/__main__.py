@@ -1,0 +1,5 @@
+"""`python -m cli` is `lintel`."""
+
+from cli.main import main
+
+main()
