@@ -1,0 +1,63 @@
+"""A list that can only become more trusted.
+
+`TrustedList` pins which list is followed and holds the newest state accepted of it; each document offered either gives
+the next `TrustedList` or is refused. Rules, in the order in which they are asked:
+
+1. LIST_WRONG: another name, environment or epoch than the pinned one is never accepted; versions of different epochs
+   do not compare, so a new epoch needs a newly pinned root.
+2. LIST_GAP: a delta needs a held list, made under the same token key; a new key comes only with a snapshot, since
+   tokens of different keys do not compare.
+3. LIST_ROLLBACK: a delta must lead to a later version than the held one, a snapshot never to an earlier one, and two
+   states of one version must be the same state.
+4. LIST_GAP: a delta must not start after the held version. One that starts before it (folded from several) is good,
+   because its records are final: what the held list has of it already is written once more.
+5. LIST_FORGED: a delta without changes is a heartbeat: it cannot alter count or digest.
+
+Count and digest of what was accepted are proven where it is applied, since that takes the records.
+Signatures, sizes and canonical form are checked before; no clock is read here, and nothing is read or written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from restriction.change import Delta, ListId, ListState, Snapshot
+from restriction.errors import RefusedListError
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedList:
+    """The list followed (`pinned`) and the newest state accepted of it (`held`; None before the first snapshot)."""
+
+    pinned: ListId
+    held: ListState | None = None
+
+    def accept_delta(self, delta: Delta) -> TrustedList:
+        """The list with this delta accepted. Raises: RefusedListError by the rules above."""
+        self._require_same_list(delta.after)
+        held = self.held
+        if held is None:
+            raise RefusedListError("LIST_GAP", "a delta needs a held list; load the snapshot")
+        if delta.after.key_id != held.key_id:
+            raise RefusedListError("LIST_GAP", "the delta is under another token key; load the snapshot")
+        if delta.after.version <= held.version:
+            raise RefusedListError("LIST_ROLLBACK", f"delta leads to {delta.after.version}, held is {held.version}")
+        if delta.base_version > held.version:
+            raise RefusedListError("LIST_GAP", f"delta starts at {delta.base_version}, held is {held.version}")
+        if not delta.changes and (delta.after.digest, delta.after.count) != (held.digest, held.count):
+            raise RefusedListError("LIST_FORGED", "a delta without changes alters the list")
+        return replace(self, held=delta.after)
+
+    def accept_snapshot(self, snapshot: Snapshot) -> TrustedList:
+        """The list as this snapshot states it. Raises: RefusedListError by the rules above."""
+        self._require_same_list(snapshot.state)
+        offered, held = snapshot.state, self.held
+        if held is not None and offered.version < held.version:
+            raise RefusedListError("LIST_ROLLBACK", f"snapshot is of {offered.version}, held is {held.version}")
+        if held is not None and offered.version == held.version and offered != held:
+            raise RefusedListError("LIST_ROLLBACK", f"snapshot differs from the held state of {held.version}")
+        return replace(self, held=offered)
+
+    def _require_same_list(self, offered: ListState) -> None:
+        if offered.list_id != self.pinned:
+            raise RefusedListError("LIST_WRONG", "the document is of another list, environment or epoch")
