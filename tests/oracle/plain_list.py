@@ -1,0 +1,425 @@
+"""The list in plain form: every entry with its names and numbers, and what each intake event made of it.
+
+One `apply` is one submitted batch. Every line counts as one step, and any earlier step can still be looked at, so a
+question can be judged against the list as it was after k lines.
+The state of an entry changes here by events only; what the clock does to it is asked of `Entry.live`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.oracle.documents import Key, birth_date, key_of, plain_name
+
+EVERYTHING = (
+    "RAIL", "AIR", "LODGE", "VENUE", "TOUR_OUT", "RESORT_CAP", "EDU", "INS", "BUILD", "VEHICLE", "PROP_ACQ",
+    "PROP_DEV", "STATE_EQ",
+)  # fmt: skip
+PERSONS_ONLY = ("RAIL", "AIR", "LODGE", "TOUR_OUT", "RESORT_CAP", "EDU")
+DEBTOR_ONLY = ("RESORT_CAP", "PROP_DEV", "STATE_EQ")
+URGENT = ("ILLNESS", "FUNERAL", "OFFICIAL_DUTY", "EXAM", "FOREIGN_AFFAIRS")
+WAITS_FOR_LIST = ("EXEMPT", "END_EXEMPT", "LINK_END", "SUSPEND")
+OVER = ("LIFTED", "REVOKED", "TOMBSTONE", "PURGED", "EXPIRED")
+FULL_AGE_YEARS = 18
+LONGEST_TERM_YEARS = 5
+SHANGHAI = dt.timezone(dt.timedelta(hours=8))
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One measure for one holder between two dates."""
+
+    measure: str
+    holder: str
+    start: dt.date
+    until: dt.date | None
+    explicit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """An exemption: measures released for one holder between two dates."""
+
+    name: str
+    holder: str
+    measures: tuple[str, ...]
+    start: dt.date
+    until: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The debtor (`subject`) or one linked person (`link:<id>`). `weak`: keys known from 15 digits only."""
+
+    label: str
+    unit: bool
+    names: frozenset[str]
+    keys: frozenset[Key]
+    weak: frozenset[Key]
+    start: dt.date
+    until: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One court decision as it stands after some step."""
+
+    entry_id: str
+    court: str
+    state: str  # LISTED, SUSPENDED, LIFTED, RETAINED, REVOKED, TOMBSTONE or PURGED
+    starts: dt.datetime | None = None
+    start: dt.date = dt.date.min
+    until: dt.date | None = None
+    decided: dt.date = dt.date.min
+    holders: tuple[Holder, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    releases: tuple[Release, ...] = ()
+    retained: tuple[str, ...] = ()
+    retained_until: dt.date | None = None
+
+    def live(self, now: dt.datetime) -> bool:
+        """Whether the entry restricts anybody at this instant."""
+        if self.state == "RETAINED":
+            return self.retained_until is not None and now.date() < self.retained_until
+        if self.state != "LISTED" or self.starts is None or now < self.starts:
+            return False
+        return self.until is None or now.date() < self.until
+
+    def expired(self, now: dt.datetime) -> bool:
+        """Whether its term is over at this instant."""
+        return self.state in ("LISTED", "SUSPENDED") and self.until is not None and now.date() >= self.until
+
+
+@dataclass(slots=True)
+class PlainList:
+    """Every entry ever seen, step by step. `verdicts` says of each line what became of it."""
+
+    verdicts: list[str] = field(default_factory=list)
+    _history: dict[str, list[tuple[int, Entry]]] = field(default_factory=dict)
+    _by_key: dict[Key, list[str]] = field(default_factory=dict)
+    _events: dict[str, Line] = field(default_factory=dict)
+    _waiting: dict[str, list[Line]] = field(default_factory=dict)
+
+    @property
+    def step(self) -> int:
+        """How many lines have been taken in."""
+        return len(self.verdicts)
+
+    def apply(self, lines: Iterable[str | bytes], now: dt.datetime) -> list[str]:
+        """Take in one batch at this instant.
+
+        Says of each line: accepted, duplicate, overtaken, held, rejected or quarantined.
+        The verdicts come in the order in which the lines took effect: a RETAIN follows the LIFT of its batch.
+        """
+        before = self.step
+        lifted: set[str] = set()
+        for line in _retain_after_lift([json.loads(text) for text in lines]):
+            verdict = self._take(line, now.astimezone(SHANGHAI), lifted)
+            self.verdicts.append(verdict)
+        return self.verdicts[before:]
+
+    def entry(self, entry_id: str, step: int | None = None) -> Entry | None:
+        """The entry as it stood after `step` lines (None: all of them)."""
+        found = None
+        for at, entry in self._history.get(entry_id, ()):
+            if step is None or at < step:
+                found = entry
+        return found
+
+    def holdings(self, key: Key, step: int | None = None) -> Iterator[tuple[Entry, Holder]]:
+        """Every entry and holder with this document after `step` lines."""
+        for entry_id in self._by_key.get(key, ()):
+            entry = self.entry(entry_id, step)
+            for holder in entry.holders if entry else ():
+                if entry and key in holder.keys:
+                    yield entry, holder
+
+    def _take(self, line: Line, now: dt.datetime, lifted: set[str]) -> str:
+        known = self._events.get(line["event_id"])
+        if known is not None:
+            return "duplicate" if known == line else "rejected"
+        self._events[line["event_id"]] = line
+        if line["type"] != "LIST" and _instant(line["effective_at"]) > now:
+            return "quarantined"
+        if line["type"] == "LIST":
+            return self._list(line, now)
+        return self._change(line, now, lifted)
+
+    def _list(self, line: Line, now: dt.datetime) -> str:
+        raw = line["entry"]
+        known = self.entry(raw["entry_id"])
+        if known is not None:
+            return "overtaken" if known.state in ("TOMBSTONE", "PURGED") else "rejected"
+        if _refusal(raw, line):
+            return "rejected"
+        if raw["publishable"]:
+            self._keep(_entry_of(raw, line))
+            for waiting in self._waiting.pop(raw["entry_id"], []):
+                self._change(waiting, now, set())
+        return "accepted"
+
+    def _change(self, line: Line, now: dt.datetime, lifted: set[str]) -> str:
+        kind, entry_id = line["type"], line["entry_id"]
+        entry = self.entry(entry_id)
+        if entry is None:
+            if kind in ("LIFT", "REVOKE"):
+                self._keep(Entry(entry_id, line["issuer"], "TOMBSTONE"))
+                return "accepted"
+            if kind in WAITS_FOR_LIST:
+                self._waiting.setdefault(entry_id, []).append(line)
+                return "held"
+            return "rejected"
+        if kind in ("LIFT", "REVOKE", "PURGE"):
+            return self._end(entry, line, now, lifted)
+        if kind == "RETAIN":
+            return self._retain(entry, line, lifted)
+        if entry.state in OVER or entry.expired(now):
+            return "rejected"
+        if entry.state == "RETAINED" and kind not in ("CORRECT", "EXEMPT", "END_EXEMPT", "LINK_END"):
+            return "rejected"
+        if kind == "SUSPEND":
+            self._keep(replace(entry, state="SUSPENDED"))
+            return "accepted"
+        if kind == "RESUME":
+            if entry.state != "SUSPENDED":
+                return "rejected"
+            self._keep(replace(entry, state="LISTED"))
+            return "accepted"
+        if kind == "OBJECT":
+            return "accepted"
+        if kind == "CORRECT":
+            return self._correct(entry, line)
+        if kind in ("EXEMPT", "END_EXEMPT"):
+            return self._exempt(entry, line)
+        return self._relink(entry, line)
+
+    def _end(self, entry: Entry, line: Line, now: dt.datetime, lifted: set[str]) -> str:
+        if not entry.court.startswith(line["issuer"]):
+            return "rejected"
+        over = entry.state in OVER or entry.expired(now)
+        if line["type"] == "PURGE":
+            if not over:
+                return "rejected"
+            self._keep(replace(entry, state="PURGED", holders=()))
+        elif line["type"] == "REVOKE":
+            if entry.state not in ("TOMBSTONE", "PURGED"):
+                self._keep(replace(entry, state="REVOKED"))
+        elif not over:
+            self._keep(replace(entry, state="LIFTED"))
+            lifted.add(entry.entry_id)
+        return "accepted"
+
+    def _retain(self, entry: Entry, line: Line, lifted: set[str]) -> str:
+        until = _date(line["until"])
+        if entry.state == "RETAINED":
+            if until > (entry.retained_until or until) or set(line["measures"]) - set(entry.retained):
+                return "rejected"
+        elif entry.state != "LIFTED" or entry.entry_id not in lifted:
+            return "rejected"
+        subject = tuple(replace(grant, until=_earlier(grant.until, until)) for grant in entry.grants)
+        kept = tuple(g for g in subject if g.holder == "subject" and g.measure in line["measures"])
+        holders = tuple(holder for holder in entry.holders if holder.label == "subject")
+        self._keep(
+            replace(
+                entry, state="RETAINED", grants=kept, holders=holders, until=until,
+                retained=tuple(line["measures"]), retained_until=until,
+            )  # fmt: skip
+        )
+        return "accepted"
+
+    def _correct(self, entry: Entry, line: Line) -> str:
+        changes = line["changes"]
+        if changes.get("publishable") is False:
+            self._keep(replace(entry, state="LIFTED"))
+            return "accepted"
+        subject, others = entry.holders[0], entry.holders[1:]
+        if "subject" in changes:
+            given = changes["subject"]
+            if "name" in given or "former_names" in given:
+                names = [given["name"]] if "name" in given else list(subject.names)
+                names += given.get("former_names", [])
+                subject = replace(subject, names=frozenset(plain_name(n) for n in names))
+            if "documents" in given:
+                keys, weak = _keys(given["documents"])
+                if not keys:
+                    return "rejected"
+                subject = replace(subject, keys=keys, weak=weak)
+        until = entry.until
+        if changes.get("term_until"):
+            until = _date(changes["term_until"])
+            if entry.until is not None and until > entry.until:
+                return "rejected"
+        self._keep(replace(entry, holders=(subject, *others), until=until))
+        return "accepted"
+
+    def _exempt(self, entry: Entry, line: Line) -> str:
+        if line["type"] == "END_EXEMPT":
+            kept = tuple(r for r in entry.releases if r.name != line["exemption_id"])
+            if len(kept) == len(entry.releases):
+                return "rejected"
+            self._keep(replace(entry, releases=kept))
+            return "accepted"
+        given = line["exemption"]
+        if not any(holder.label == given["holder"] for holder in entry.holders):
+            return "rejected"
+        measures, start, until = tuple(given["measures"]), _date(given["from"]), _date(given["until"])
+        if given["reason_code"] == "PRIVATE_FUNDS" and given["holder"] == "subject":
+            return "quarantined"
+        verdict = "accepted"
+        if given["reason_code"] in URGENT:
+            lawful = tuple(m for m in measures if m in ("AIR", "RAIL"))
+            if lawful != measures or until > _month_later(start):
+                verdict = "quarantined"
+            measures, until = lawful, min(until, _month_later(start))
+        if measures:
+            release = Release(given["id"], given["holder"], measures, start, until)
+            self._keep(replace(entry, releases=(*entry.releases, release)))
+        return verdict
+
+    def _relink(self, entry: Entry, line: Line) -> str:
+        if line["type"] == "LINK_ADD":
+            if entry.holders[0].unit is False:
+                return "rejected"
+            link = _link_of(line["link"], entry.decided)
+            if link is None:
+                return "rejected"
+            grants = (*entry.grants, *_default(link, entry))
+            self._keep(replace(entry, holders=(*entry.holders, link), grants=grants))
+            return "accepted"
+        label = f"link:{line['link_id']}"
+        if not any(holder.label == label for holder in entry.holders):
+            return "rejected"
+        until = _date(line["until"])
+        holders = tuple(replace(h, until=_earlier(h.until, until)) if h.label == label else h for h in entry.holders)
+        self._keep(replace(entry, holders=holders))
+        return "accepted"
+
+    def _keep(self, entry: Entry) -> None:
+        self._history.setdefault(entry.entry_id, []).append((self.step, entry))
+        for holder in entry.holders:
+            for key in holder.keys:
+                seen = self._by_key.setdefault(key, [])
+                if entry.entry_id not in seen:
+                    seen.append(entry.entry_id)
+
+
+def _retain_after_lift(lines: list[Line]) -> list[Line]:
+    lifts = {line["entry_id"] for line in lines if line["type"] == "LIFT"}
+    early = [line for line in lines if line["type"] == "RETAIN" and line["entry_id"] in lifts]
+    return [line for line in lines if line not in early] + early if early else lines
+
+
+def _refusal(raw: Line, line: Line) -> bool:
+    subject, decided = raw["subject"], _date(raw["decided_at"])
+    keys, _ = _keys(subject["documents"])
+    if not keys or "*" in subject["name"]:
+        return True
+    if _under_age(subject["documents"], subject.get("birth_date"), decided):
+        return True
+    if _date(raw["risk_notice_at"]) > decided or not raw["court"].startswith(line["issuer"]):
+        return True
+    if subject["kind"] == "PERSON" and raw["links"]:
+        return True
+    start, until = _date(raw["term_from"]), raw["term_until"]
+    if raw["ground"] != 1 and (until is None or _date(until) > _years_later(start, LONGEST_TERM_YEARS)):
+        return True
+    return any(not _grantable(grant, subject["kind"] == "UNIT") for grant in raw.get("grants") or ())
+
+
+def _grantable(grant: Line, unit: bool) -> bool:
+    if grant["holder"] == "subject":
+        return not (unit and grant["measure"] in PERSONS_ONLY)
+    return grant["measure"] not in DEBTOR_ONLY
+
+
+def _entry_of(raw: Line, line: Line) -> Entry:
+    decided, start = _date(raw["decided_at"]), _date(raw["term_from"])
+    until = _date(raw["term_until"]) if raw["term_until"] else None
+    keys, weak = _keys(raw["subject"]["documents"])
+    names = frozenset(plain_name(n) for n in [raw["subject"]["name"], *raw["subject"].get("former_names", [])])
+    subject = Holder("subject", raw["subject"]["kind"] == "UNIT", names, keys, weak, start, until)
+    links = [_link_of(link, decided) for link in raw["links"]]
+    holders = (subject, *(link for link in links if link))
+    starts = max(_instant(line["effective_at"]), _midnight(start), _midnight(_date(raw["served_at"])))
+    entry = Entry(raw["entry_id"], raw["court"], "LISTED", starts, start, until, decided, holders)
+    written = tuple(_grant_of(grant) for grant in raw.get("grants") or ())
+    grants = written or tuple(grant for holder in holders for grant in _default(holder, entry))
+    return replace(entry, grants=grants)
+
+
+def _grant_of(raw: Line) -> Grant:
+    until = _date(raw["until"]) if raw["until"] else None
+    return Grant(raw["measure"], raw["holder"], _date(raw["from"]), until, bool(raw.get("explicit")))
+
+
+def _default(holder: Holder, entry: Entry) -> list[Grant]:
+    measures = list(EVERYTHING)
+    if holder.label != "subject":
+        measures = [m for m in measures if m not in DEBTOR_ONLY and m != "VEHICLE"]
+    elif holder.unit:
+        measures = [m for m in measures if m not in PERSONS_ONLY]
+    return [Grant(m, holder.label, entry.start, None, explicit=False) for m in measures]
+
+
+def _link_of(link: Line, decided: dt.date) -> Holder | None:
+    keys, weak = _keys(link["documents"])
+    if not keys or _under_age(link["documents"], None, decided):
+        return None
+    until = _date(link["until"]) if link["until"] else None
+    label = f"link:{link['link_id']}"
+    return Holder(label, False, frozenset([plain_name(link["name"])]), keys, weak, _date(link["from"]), until)
+
+
+def _keys(documents: list[Line]) -> tuple[frozenset[Key], frozenset[Key]]:
+    strong: set[Key] = set()
+    weak: set[Key] = set()
+    for document in documents:
+        key = key_of(document["type"], document["number"], document.get("issuing_country") or "")
+        if key is None:
+            return frozenset(), frozenset()
+        (weak if document["type"] == "RESIDENT_ID_15" else strong).add(key)
+    return frozenset(strong | weak), frozenset(weak - strong)
+
+
+def _under_age(documents: list[Line], stated: str | None, decided: dt.date) -> bool:
+    births = [birth_date(document["type"], document["number"]) for document in documents]
+    births.append(_date(stated) if stated else None)
+    return any(birth and _years_later(birth, FULL_AGE_YEARS) > decided for birth in births)
+
+
+def _date(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def _instant(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).astimezone(SHANGHAI)
+
+
+def _midnight(date: dt.date) -> dt.datetime:
+    return dt.datetime.combine(date, dt.time(), SHANGHAI)
+
+
+def _earlier(one: dt.date | None, other: dt.date) -> dt.date:
+    return other if one is None else min(one, other)
+
+
+def _years_later(date: dt.date, years: int) -> dt.date:
+    try:
+        return date.replace(year=date.year + years)
+    except ValueError:  # 29 February
+        return date.replace(year=date.year + years, month=3, day=1)
+
+
+def _month_later(date: dt.date) -> dt.date:
+    year, month = (date.year + 1, 1) if date.month == 12 else (date.year, date.month + 1)
+    for day in range(date.day, 0, -1):
+        try:
+            return dt.date(year, month, day)
+        except ValueError:
+            continue
+    raise AssertionError(date)
