@@ -4,7 +4,8 @@ Rules that hold for every implementation:
 - A bucket is present even when empty. A bucket that is missing, altered or foreign, or a head below the floor, raises
   `StoreUnavailableError`: loss never reads as absence.
 - Every write to a partition is refused with `FencedError` unless the partition's head is the expected one.
-- An announcement follows the commit of all partitions; its version never goes down within one generation pointer.
+- An announcement follows the commit of all partitions, and its epoch and version never go down. A store (or a prefix
+  of one) holds one list, and a generation one epoch of it: another epoch is loaded into another generation.
 - What a reader trusts (heads, buckets, announcement, parameters, filter image) is sealed with a checksum keyed by the
   token secret's bucket key.
 
@@ -21,6 +22,7 @@ from restriction.change import Change, ListState
 
 PARTITIONS: Final = 256
 RECORDS_PER_BUCKET: Final = 64
+MAX_RECORD_BYTES: Final = 65_535  # a bucket keeps lengths in two bytes; a record of 1 KB is already unheard of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What the agent says is in service: a whole generation at one version of one list, `as_of` the court's signed time."""
+    """What is in service: a whole generation at one version of one list; `as_of` is the court's signed time."""
 
     generation: Generation
     state: ListState
@@ -83,8 +85,8 @@ class ListReader(Protocol):
     async def find(self, token: bytes, at: Announcement) -> bytes | None:
         """Record bytes of the token, or None when its whole bucket, at or above `at.state.version`, lacks it."""
 
-    async def find_many(self, tokens: Sequence[bytes], at: Announcement) -> list[bytes | None | Exception]:
-        """One round trip for many tokens, in order; a bucket that is not fit gives its StoreUnavailableError in place."""
+    async def find_many(self, tokens: Sequence[bytes], at: Announcement) -> list[bytes | Exception | None]:
+        """One round trip for many tokens, in order; what is not fit gives its StoreUnavailableError in place."""
 
     async def announcement(self) -> Announcement | None:
         """The newest announcement; None when nothing was ever announced."""
@@ -95,8 +97,12 @@ class ListReader(Protocol):
     async def filter_image(self, generation: int) -> FilterImage | None:
         """The newest image of this generation."""
 
-    def tokens(self, generation: Generation) -> AsyncIterator[list[bytes]]:
-        """Every stored token, a partition at a time (to build a filter, or to scrub)."""
+    def tokens(self, generation: Generation, at_least: int = 0) -> AsyncIterator[list[bytes]]:
+        """Every stored token, a partition at a time (to build a filter, or to scrub).
+
+        A filter that states a version must pass it as `at_least`: a partition whose head is below (a stale replica)
+        raises StoreUnavailableError, where its tokens would be missing from the filter.
+        """
 
     async def parameters(self) -> bytes | None:
         """The signed parameters document in service."""
@@ -115,10 +121,13 @@ class ListWriter(Protocol):
         """As for the reader."""
 
     async def load(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
-        """Write a whole partition of a generation that is not in service: all its buckets, then its head."""
+        """Write a whole partition of a generation that is not in service, buckets and head in one step.
+
+        Raises: FencedError when the generation is in service; ValueError when a token is of another partition.
+        """
 
     async def records(self, generation: Generation, partition: int) -> dict[bytes, bytes]:
-        """All records of a partition (for digests and scrubs). Raises: StoreUnavailableError when a bucket is not whole."""
+        """All records of a partition, read at one instant (for digests and scrubs)."""
 
     async def read(self, generation: Generation, tokens: Sequence[bytes]) -> dict[bytes, bytes]:
         """Stored records of these tokens; a token without a record is left out."""
@@ -127,10 +136,15 @@ class ListWriter(Protocol):
         """Every partition's head, by partition; a partition without one is left out."""
 
     async def write(self, generation: Generation, moves: Sequence[Move]) -> None:
-        """Make the moves. Raises: FencedError when a partition's head is not its base; the moves of others may be done."""
+        """Make the moves. Raises: FencedError when a partition's head is not its base; other moves may be done."""
 
     async def announce(self, announcement: Announcement, additions: Sequence[bytes]) -> None:
-        """Put the generation and version in service, keep the added tokens for followers, and hint them."""
+        """Put the generation and version in service, keep the added tokens for followers, and hint them.
+
+        `additions`: tokens upserted since the version in service. The history is bounded: older steps are forgotten.
+        Raises: FencedError when a partition has not come that far, when the announcement is of another list, of an
+        older epoch or version than the one in service, or when another writer announced meanwhile.
+        """
 
     async def put_filter_image(self, image: FilterImage) -> None:
         """Replace the ready-made filter."""
@@ -139,7 +153,7 @@ class ListWriter(Protocol):
         """Replace the parameters document in service."""
 
     async def drop(self, generation: Generation) -> None:
-        """Delete a generation that is no longer in service."""
+        """Delete a generation that is not in service. Raises: FencedError when it is."""
 
     async def close(self) -> None:
         """Let go of connections."""

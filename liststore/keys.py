@@ -1,0 +1,101 @@
+"""Every Redis key, its shape and where a token's record lies, in one place.
+
+A partition is the first byte of a token; its head and buckets carry one hash tag, so that they are one slot of a
+cluster and one atomic read on any server.
+What belongs to the whole list carries another tag, so that pointer, additions and hint move in one script.
+
+| key | holds |
+|---|---|
+| `<prefix>{p3f}:<generation>:head` | sealed `Head` of partition 0x3f |
+| `<prefix>{p3f}:<generation>:<index>` | sealed bucket, index in hex; present even when empty |
+| `<prefix>{list}:announcement` | sealed `Announcement`: the pointer to what is in service |
+| `<prefix>{list}:additions:<generation>` | stream, entry `<version>-<page>`: sealed pages of added tokens |
+| `<prefix>{list}:filter:<generation>` | sealed `FilterImage` |
+| `<prefix>{list}:parameters` | sealed parameters document |
+| `<prefix>{list}:hints` | channel of announced versions |
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from liststore.base import PARTITIONS, RECORDS_PER_BUCKET, Generation
+from restriction.change import TOKEN_BYTES
+from restriction.errors import SettingError
+
+DEFAULT_PREFIX: Final = "lintel:"
+MAX_BUCKET_BITS: Final = 16  # 2^30 subjects at 64 a bucket: nobody has more, and a partition stays one command
+_INDEX_BYTES: Final = 4  # token bytes after the first, of which the leading bits are the bucket index
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a bucket lies and how finely its generation is cut; a bucket's header says it, so that a stray is seen."""
+
+    generation: Generation
+    partition: int
+    index: int
+
+
+def place_of(generation: Generation, token: bytes) -> Place:
+    """The bucket that holds this token. Raises: ValueError unless the token is 16 bytes."""
+    if len(token) != TOKEN_BYTES:
+        raise ValueError(f"token: {len(token)} bytes, not {TOKEN_BYTES}")
+    bits = int.from_bytes(token[1 : 1 + _INDEX_BYTES], "big")
+    return Place(generation, token[0], bits >> (8 * _INDEX_BYTES - generation.bucket_bits))
+
+
+def places(generation: Generation, partition: int) -> list[Place]:
+    """All buckets of a partition, by index."""
+    return [Place(generation, partition, index) for index in range(1 << generation.bucket_bits)]
+
+
+def bucket_bits_for(count: int) -> int:
+    """Bucket bits of a generation for `count` records: about 64 a bucket (45 to 91) at the beginning."""
+    buckets = count / (PARTITIONS * RECORDS_PER_BUCKET)
+    return min(MAX_BUCKET_BITS, max(0, round(math.log2(buckets)))) if buckets > 0 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one list; lists that share a server differ by prefix. Raises: SettingError when it has a brace."""
+
+    prefix: str = DEFAULT_PREFIX
+
+    def __post_init__(self) -> None:
+        """A brace would be taken for the hash tag and tear head and buckets apart."""
+        if "{" in self.prefix or "}" in self.prefix:
+            raise SettingError("store prefix: holds a brace: choose one without, such as 'lintel:'")
+
+    def head(self, generation: int, partition: int) -> str:
+        """Head of a partition."""
+        return f"{self.prefix}{{p{partition:02x}}}:{generation}:head"
+
+    def bucket(self, place: Place) -> str:
+        """One bucket."""
+        return f"{self.prefix}{{p{place.partition:02x}}}:{place.generation.number}:{place.index:x}"
+
+    @property
+    def announcement(self) -> str:
+        """The pointer."""
+        return f"{self.prefix}{{list}}:announcement"
+
+    @property
+    def parameters(self) -> str:
+        """The parameters document."""
+        return f"{self.prefix}{{list}}:parameters"
+
+    @property
+    def hints(self) -> str:
+        """The channel of announced versions."""
+        return f"{self.prefix}{{list}}:hints"
+
+    def additions(self, generation: int) -> str:
+        """The stream of added tokens."""
+        return f"{self.prefix}{{list}}:additions:{generation}"
+
+    def filter_image(self, generation: int) -> str:
+        """The ready-made filter."""
+        return f"{self.prefix}{{list}}:filter:{generation}"

@@ -1,0 +1,225 @@
+"""The agent's port over a keyspace: every step is fenced, and nothing in service is ever half written.
+
+A write reads head and buckets, computes, and swaps them only if the head is still the one it read from: since a head
+carries the digest of its content, equal heads mean equal content, and a second agent's write is refused.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, Move
+from liststore.bucket import Bucket, encode_bucket, open_bucket
+from liststore.keys import Keys, Place, place_of, places
+from liststore.keyspace import Keyspace, News, Swap
+from liststore.reader import read_cell, whole_row
+from liststore.seal import Kind, seal
+from liststore.sealed import (
+    Step,
+    decode_announcement,
+    decode_head,
+    encode_announcement,
+    encode_filter_image,
+    encode_head,
+    encode_pages,
+)
+from restriction.change import Change
+from restriction.errors import FencedError
+
+CHANGES_PER_TRIP: Final = 2_048  # buckets of 5 KB: a trip stays near 10 MB, and other callers' commands get between
+
+
+class KeyspaceWriter:
+    """A `ListWriter` over any keyspace."""
+
+    def __init__(self, keyspace: Keyspace, keys: Keys, bucket_key: bytes) -> None:
+        self._keyspace = keyspace
+        self._keys = keys
+        self._key = bucket_key
+
+    async def announcement(self) -> Announcement | None:
+        """See `ListWriter.announcement`."""
+        raw = await read_cell(self._keyspace, self._keys.announcement)
+        return None if raw is None else decode_announcement(self._key, raw)
+
+    async def load(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
+        """See `ListWriter.load`."""
+        await self._refuse_in_service(generation)
+        grouped: dict[Place, dict[bytes, bytes]] = {place: {} for place in places(generation, partition)}
+        for token, record in records.items():
+            if token[0] != partition:
+                raise ValueError(f"load: a token of partition {token[0]} among those of {partition}")
+            grouped[place_of(generation, token)][token] = record
+        cells = {self._keys.bucket(place): encode_bucket(self._key, place, held) for place, held in grouped.items()}
+        cells[self._keys.head(generation.number, partition)] = encode_head(self._key, partition, head)
+        await self._keyspace.put(cells)
+
+    async def records(self, generation: Generation, partition: int) -> dict[bytes, bytes]:
+        """See `ListWriter.records`."""
+        buckets = await self._buckets(places(generation, partition))
+        return {token: record for bucket in buckets.values() for token, record in bucket.records().items()}
+
+    async def read(self, generation: Generation, tokens: Sequence[bytes]) -> dict[bytes, bytes]:
+        """See `ListWriter.read`."""
+        found: dict[bytes, bytes] = {}
+        for some in _chunks(list(dict.fromkeys(tokens)), CHANGES_PER_TRIP):
+            asked = {token: place_of(generation, token) for token in some}
+            buckets = await self._buckets(list(dict.fromkeys(asked.values())))
+            held = ((token, buckets[place].find(token)) for token, place in asked.items())
+            found.update((token, record) for token, record in held if record is not None)
+        return found
+
+    async def heads(self, generation: int) -> dict[int, Head]:
+        """See `ListWriter.heads`."""
+        rows = await self._keyspace.read([[self._keys.head(generation, partition)] for partition in range(PARTITIONS)])
+        raws = enumerate(whole_row(row)[0] for row in rows)
+        return {partition: decode_head(self._key, partition, raw) for partition, raw in raws if raw is not None}
+
+    async def write(self, generation: Generation, moves: Sequence[Move]) -> None:
+        """See `ListWriter.write`."""
+        for some in _trips(moves):
+            touched = [_by_place(generation, move.changes) for move in some]
+            rows = await self._keyspace.read(
+                [
+                    [self._keys.head(generation.number, move.partition), *map(self._keys.bucket, changed)]
+                    for move, changed in zip(some, touched, strict=True)
+                ]
+            )
+            swaps = [
+                self._swap(generation, move, changed, whole_row(row))
+                for move, changed, row in zip(some, touched, rows, strict=True)
+            ]
+            made = await self._keyspace.swap(swaps)
+            for move, done in zip(some, made, strict=True):
+                _fence(move.partition, held=done)
+
+    async def announce(self, announcement: Announcement, additions: Sequence[bytes]) -> None:
+        """See `ListWriter.announce`."""
+        key, number = self._keys.announcement, announcement.generation.number
+        before = await read_cell(self._keyspace, key)
+        current = None if before is None else decode_announcement(self._key, before)
+        _refuse_backward(current, announcement)
+        if current is None or _point(current) != _point(announcement):
+            _refuse_uncommitted(await self.heads(number), announcement)
+        version = announcement.state.version
+        after = current.state.version if current and current.generation == announcement.generation else version
+        pages = encode_pages(self._key, Step(number, after, version), additions) if after < version else []
+        swap = Swap(key, before, {key: encode_announcement(self._key, announcement)})
+        news = News(self._keys.additions(number), self._keys.hints, version, pages)
+        if not await self._keyspace.announce(swap, news):
+            raise FencedError("announcement: another writer announced meanwhile: read it again")
+
+    async def put_filter_image(self, image: FilterImage) -> None:
+        """See `ListWriter.put_filter_image`."""
+        cell = encode_filter_image(self._key, image)
+        await self._keyspace.put({self._keys.filter_image(image.generation): cell})
+
+    async def put_parameters(self, document: bytes) -> None:
+        """See `ListWriter.put_parameters`."""
+        await self._keyspace.put({self._keys.parameters: seal(self._key, Kind.PARAMETERS, document)})
+
+    async def drop(self, generation: Generation) -> None:
+        """See `ListWriter.drop`."""
+        await self._refuse_in_service(generation)
+        await self._keyspace.remove(
+            [self._keys.additions(generation.number), self._keys.filter_image(generation.number)]
+        )
+        for partition in range(PARTITIONS):
+            buckets = map(self._keys.bucket, places(generation, partition))
+            await self._keyspace.remove([self._keys.head(generation.number, partition), *buckets])
+
+    async def close(self) -> None:
+        """See `ListWriter.close`."""
+        await self._keyspace.close()
+
+    async def _refuse_in_service(self, generation: Generation) -> None:
+        current = await self.announcement()
+        if current is not None and current.generation.number == generation.number:
+            raise FencedError(f"generation {generation.number}: in service: load beside it, announce that, then drop")
+
+    async def _buckets(self, asked: Sequence[Place]) -> dict[Place, Bucket]:
+        """Whole buckets by place; those of one partition are read at one instant."""
+        by_partition: defaultdict[int, list[Place]] = defaultdict(list)
+        for place in asked:
+            by_partition[place.partition].append(place)
+        rows = await self._keyspace.read([list(map(self._keys.bucket, some)) for some in by_partition.values()])
+        return {
+            place: open_bucket(self._key, place, raw)
+            for some, row in zip(by_partition.values(), rows, strict=True)
+            for place, raw in zip(some, whole_row(row), strict=True)
+        }
+
+    def _swap(
+        self, generation: Generation, move: Move, changed: Mapping[Place, list[Change]], row: Sequence[bytes | None]
+    ) -> Swap:
+        fence = self._keys.head(generation.number, move.partition)
+        expected = encode_head(self._key, move.partition, move.base)
+        _fence(move.partition, held=row[0] == expected)
+        cells = {fence: encode_head(self._key, move.partition, move.after)}
+        for (place, changes), raw in zip(changed.items(), row[1:], strict=True):
+            records = open_bucket(self._key, place, raw).records()
+            records.update((change.token, change.record) for change in changes)
+            cells[self._keys.bucket(place)] = encode_bucket(self._key, place, records)
+        return Swap(fence, expected, cells)
+
+
+def _by_place(generation: Generation, changes: Iterable[Change]) -> dict[Place, list[Change]]:
+    grouped: defaultdict[Place, list[Change]] = defaultdict(list)
+    for change in changes:
+        grouped[place_of(generation, change.token)].append(change)
+    return grouped
+
+
+def _trips(moves: Sequence[Move]) -> Iterator[list[Move]]:
+    trip, size = list[Move](), 0
+    for move in moves:
+        if trip and size + len(move.changes) > CHANGES_PER_TRIP:
+            yield trip
+            trip, size = [], 0
+        trip.append(move)
+        size += len(move.changes)
+    if trip:
+        yield trip
+
+
+def _chunks(tokens: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    return (tokens[at : at + size] for at in range(0, len(tokens), size))
+
+
+def _fence(partition: int, *, held: bool) -> None:
+    if not held:
+        raise FencedError(f"partition {partition}: its head is not the change's base: another writer was here")
+
+
+def _point(announcement: Announcement) -> tuple[Generation, int]:
+    return announcement.generation, announcement.state.version
+
+
+def _refuse_backward(current: Announcement | None, announcement: Announcement) -> None:
+    if current is None:
+        return
+    old, new = current.state, announcement.state
+    if (new.list_id.name, new.list_id.environment) != (old.list_id.name, old.list_id.environment):
+        raise FencedError("announcement: of another list than the one in service: give each list a prefix of its own")
+    if (new.list_id.epoch, new.version) < (old.list_id.epoch, old.version):
+        raise FencedError(f"announcement: version {new.version} is behind version {old.version} in service")
+    if current.generation.number == announcement.generation.number and (
+        current.generation != announcement.generation or new.list_id.epoch != old.list_id.epoch
+    ):
+        raise FencedError("announcement: a generation keeps its epoch, key and bucket bits: load another generation")
+
+
+def _refuse_uncommitted(heads: Mapping[int, Head], announcement: Announcement) -> None:
+    generation, state = announcement.generation, announcement.state
+    for partition in range(PARTITIONS):
+        head = heads.get(partition)
+        if (
+            head is None
+            or (head.generation, head.key_id, head.epoch) != (generation.number, generation.key_id, state.list_id.epoch)
+            or head.version < state.version
+        ):
+            raise FencedError(
+                f"announcement: partition {partition} has not reached version {state.version}: write it first"
+            )
