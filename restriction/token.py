@@ -1,0 +1,111 @@
+"""Keyed tokens: the only form in which an identity or a name leaves the request.
+
+One 32-byte secret is expanded into one key per use, so that values of one use say nothing about another's.
+Rules that must hold: a plain or salted hash is never used (the number space is about 37 bits and falls in seconds);
+keys never appear in a repr or an error; nothing here releases the GIL in a request (docs/adr/0003-tokens.md).
+It does not read files: the secret's text is handed in.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from restriction.errors import SettingError
+from restriction.identity import Identity
+
+SECRET_BYTES: Final = 32
+TOKEN_BYTES: Final = 16
+SHORT_TOKEN_BYTES: Final = 8
+_LINE: Final = re.compile(r"(?P<key_id>[a-z0-9][a-z0-9-]{0,30}) (?P<secret>[0-9a-f]{64})")
+_MAX_KEYS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """The keys expanded from one secret. Values made under different `key_id` never compare."""
+
+    key_id: str
+    bucket_key: bytes = field(repr=False)
+    digest_key: bytes = field(repr=False)
+    _store_key: bytes = field(repr=False)
+    _fingerprint_key: bytes = field(repr=False)
+    _name_key: bytes = field(repr=False)
+    _unit_key: bytes = field(repr=False)
+    _audit_key: bytes = field(repr=False)
+
+    @classmethod
+    def expand(cls, key_id: str, secret: bytes) -> Self:
+        """One key per label by HKDF-SHA-256 expansion (RFC 5869, 3.3: the secret is uniform, nothing to extract).
+
+        Raises: SettingError when the secret has not 32 bytes.
+        """
+        if len(secret) != SECRET_BYTES:
+            raise SettingError(f"token secret {key_id}: give {SECRET_BYTES} bytes, as `lintel keys new` does")
+        labels = ("bucket", "digest", "token", "fingerprint", "name", "unit-reference", "audit")
+        return cls(key_id, *(_expanded(secret, label) for label in labels))
+
+    def token(self, identity: Identity) -> bytes:
+        """The store token, 16 bytes. 15 and 18 digits of one number give the same."""
+        return blake2b(_message(identity), digest_size=TOKEN_BYTES, key=self._store_key).digest()
+
+    def fingerprint(self, identity: Identity) -> bytes:
+        """What a record carries to prove that it answers this identity, 8 bytes."""
+        return blake2b(_message(identity), digest_size=SHORT_TOKEN_BYTES, key=self._fingerprint_key).digest()
+
+    def name(self, canonical_name: str) -> bytes:
+        """The token of a canonical name, 8 bytes."""
+        return blake2b(canonical_name.encode(), digest_size=SHORT_TOKEN_BYTES, key=self._name_key).digest()
+
+    def unit_reference(self, text: str) -> bytes:
+        """A reference that units may see, 16 bytes."""
+        return blake2b(text.encode(), digest_size=TOKEN_BYTES, key=self._unit_key).digest()
+
+    def audit(self, text: str) -> bytes:
+        """A reference that only the ledger keeps, 16 bytes."""
+        return blake2b(text.encode(), digest_size=TOKEN_BYTES, key=self._audit_key).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The keys of the list in service and, during a rotation, those of the list built beside it."""
+
+    current: TokenKeys
+    successor: TokenKeys | None = None
+
+
+def read_secrets(text: str) -> Secrets:
+    """The keys in the text of a secret file: one line `<key_id> <64 hex digits>` per key, the current one first.
+
+    Raises: SettingError when the text has another form, or two keys are not two.
+    """
+    lines = [_LINE.fullmatch(line) for line in text.splitlines()]
+    matches = [line for line in lines if line is not None]
+    if not 1 <= len(lines) <= _MAX_KEYS or len(matches) != len(lines):
+        raise SettingError(
+            "token secret file: give one or two lines `<key_id> <64 hex digits>`, as `lintel keys new` does"
+        )
+    for group in ("key_id", "secret"):
+        if len({match[group] for match in matches}) != len(matches):
+            raise SettingError(f"token secret file: both lines have the same {group}: a successor is a key of its own")
+    return Secrets(*(TokenKeys.expand(match["key_id"], bytes.fromhex(match["secret"])) for match in matches))
+
+
+def new_secret_text() -> str:
+    """The text of a secret file with one fresh random key."""
+    return f"k-{secrets.token_hex(4)} {secrets.token_hex(SECRET_BYTES)}\n"
+
+
+def _expanded(secret: bytes, label: str) -> bytes:
+    return HKDFExpand(algorithm=SHA256(), length=SECRET_BYTES, info=f"lintel/v1/{label}".encode()).derive(secret)
+
+
+def _message(identity: Identity) -> bytes:
+    # The type is digits only, so the first bar ends it and no two identities give one message.
+    return b"%d|%b" % (identity.type, identity.number.encode())
