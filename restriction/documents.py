@@ -62,7 +62,7 @@ TypeAndNumber = tuple[DocumentType, str]
 class Form:
     """One printed form of a type: its whole pattern, then what must hold, then its canonical type and number.
 
-    `birth` cuts out YYYYMMDD, `check` proves the check digit, `canonical` is None where the number is canonical as it is.
+    `birth` cuts out YYYYMMDD, `check` proves the check digit, `canonical` is None where the number is so already.
     A passport's number stands behind its issuing country.
     """
 

@@ -90,6 +90,18 @@ class StoreUnavailableError(FitnessError):
     reason = "STORE_UNAVAILABLE"
 
 
+class FilterCorruptError(FitnessError):
+    """A filter image is altered, cut, or made by another library; the store answers until the filter is built anew."""
+
+    reason = "FILTER_CORRUPT"
+
+
+class FilterFullError(FitnessError):
+    """The filter holds as many tokens as its error rate allows; build one of a larger capacity from the store."""
+
+    reason = "FILTER_FULL"
+
+
 class LedgerUnavailableError(FitnessError):
     """The ledger record that must precede the answer could not be written."""
 

@@ -23,22 +23,32 @@ from restriction.identity import Identity
 SECRET_BYTES: Final = 32
 TOKEN_BYTES: Final = 16
 SHORT_TOKEN_BYTES: Final = 8
+_HASHES: Final = (
+    ("token", TOKEN_BYTES),
+    ("fingerprint", SHORT_TOKEN_BYTES),
+    ("name", SHORT_TOKEN_BYTES),
+    ("unit-reference", TOKEN_BYTES),
+    ("audit", TOKEN_BYTES),
+)
 _LINE: Final = re.compile(r"(?P<key_id>[a-z0-9][a-z0-9-]{0,30}) (?P<secret>[0-9a-f]{64})")
 _MAX_KEYS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class TokenKeys:
-    """The keys expanded from one secret. Values made under different `key_id` never compare."""
+    """The keys expanded from one secret. Values made under different `key_id` never compare.
+
+    What is used in every question is kept as a keyed hash that only waits for its message.
+    """
 
     key_id: str
     bucket_key: bytes = field(repr=False)
     digest_key: bytes = field(repr=False)
-    _store_key: bytes = field(repr=False)
-    _fingerprint_key: bytes = field(repr=False)
-    _name_key: bytes = field(repr=False)
-    _unit_key: bytes = field(repr=False)
-    _audit_key: bytes = field(repr=False)
+    _token: blake2b = field(repr=False, compare=False)
+    _fingerprint: blake2b = field(repr=False, compare=False)
+    _name: blake2b = field(repr=False, compare=False)
+    _unit_reference: blake2b = field(repr=False, compare=False)
+    _audit: blake2b = field(repr=False, compare=False)
 
     @classmethod
     def expand(cls, key_id: str, secret: bytes) -> Self:
@@ -48,28 +58,28 @@ class TokenKeys:
         """
         if len(secret) != SECRET_BYTES:
             raise SettingError(f"token secret {key_id}: give {SECRET_BYTES} bytes, as `lintel keys new` does")
-        labels = ("bucket", "digest", "token", "fingerprint", "name", "unit-reference", "audit")
-        return cls(key_id, *(_expanded(secret, label) for label in labels))
+        hashes = (blake2b(digest_size=size, key=_expanded(secret, label)) for label, size in _HASHES)
+        return cls(key_id, _expanded(secret, "bucket"), _expanded(secret, "digest"), *hashes)
 
     def token(self, identity: Identity) -> bytes:
         """The store token, 16 bytes. 15 and 18 digits of one number give the same."""
-        return blake2b(_message(identity), digest_size=TOKEN_BYTES, key=self._store_key).digest()
+        return _digest(self._token, _message(identity))
 
     def fingerprint(self, identity: Identity) -> bytes:
         """What a record carries to prove that it answers this identity, 8 bytes."""
-        return blake2b(_message(identity), digest_size=SHORT_TOKEN_BYTES, key=self._fingerprint_key).digest()
+        return _digest(self._fingerprint, _message(identity))
 
     def name(self, canonical_name: str) -> bytes:
         """The token of a canonical name, 8 bytes."""
-        return blake2b(canonical_name.encode(), digest_size=SHORT_TOKEN_BYTES, key=self._name_key).digest()
+        return _digest(self._name, canonical_name.encode())
 
     def unit_reference(self, text: str) -> bytes:
         """A reference that units may see, 16 bytes."""
-        return blake2b(text.encode(), digest_size=TOKEN_BYTES, key=self._unit_key).digest()
+        return _digest(self._unit_reference, text.encode())
 
     def audit(self, text: str) -> bytes:
         """A reference that only the ledger keeps, 16 bytes."""
-        return blake2b(text.encode(), digest_size=TOKEN_BYTES, key=self._audit_key).digest()
+        return _digest(self._audit, text.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,12 @@ def new_secret_text() -> str:
 
 def _expanded(secret: bytes, label: str) -> bytes:
     return HKDFExpand(algorithm=SHA256(), length=SECRET_BYTES, info=f"lintel/v1/{label}".encode()).derive(secret)
+
+
+def _digest(keyed: blake2b, message: bytes) -> bytes:
+    fresh = keyed.copy()
+    fresh.update(message)
+    return fresh.digest()
 
 
 def _message(identity: Identity) -> bytes:
