@@ -15,13 +15,11 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from restriction.errors import InvalidFieldError, PurposeNotAllowedError
+from restriction.parameters import Parameters
 from restriction.products import Measure, Product, Property, PropertyAct, Resort, SaleKind, Venue
-
-if TYPE_CHECKING:
-    from restriction.parameters import Parameters
 
 __all__ = [
     "REGISTER", "Measure", "Role", "Rule", "Sector", "granted_by_default", "may_be_granted", "measures_of", "permit",
@@ -59,7 +57,7 @@ class Role(enum.IntEnum):
     RESPONSIBLE_PERSON = 4
 
 
-Condition = Callable[[Product, "Parameters"], bool]
+Condition = Callable[[Product, Parameters], bool]
 EVERYBODY: Final = frozenset(Role)
 SUBJECT_ONLY: Final = frozenset({Role.SUBJECT})
 
