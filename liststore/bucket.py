@@ -1,7 +1,7 @@
 """Buckets: about 64 records as one sealed string, in which one record is found without decoding the others.
 
-Payload, little-endian: generation u64 · bucket bits u8 · partition u8 · index u32 · count u16 · tokens, sorted, 15 bytes
-each (the first byte is the partition) · length u16 of each record · the records.
+Payload, little-endian: generation u64 · bucket bits u8 · partition u8 · index u32 · count u16 · tokens, sorted, 15
+bytes each (the first byte is the partition) · length u16 of each record · the records.
 The checksum covers the place, so a bucket that was moved or comes from another generation is foreign, and one that is
 cut, altered or lost is seen: only a whole bucket may say that a token is absent.
 """
