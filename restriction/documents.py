@@ -212,7 +212,7 @@ _PERMIT: Final = Mistake(
     "areas 81 to 83 are residence permits of Hong Kong, Macao and Taiwan residents: state HMT_RESIDENCE_PERMIT",
 )  # fmt: skip
 _RESIDENT: Final = Mistake(
-    re.compile("[1-8][0-9]{16}[0-9X]"), "RESIDENT_AREA",
+    re.compile("[1-7][0-9]{16}[0-9X]"), "RESIDENT_AREA",
     "the area is not 810000, 820000 or 830000: if this is a resident identity card, state RESIDENT_ID",
 )  # fmt: skip
 _FOREIGN: Final = Mistake(
