@@ -30,7 +30,7 @@ MAY_ASK = {
 REGISTRIES = ("property_registry", "resource_exchange", "equity_exchange")
 DATED = ("RAIL", "AIR", "LODGE", "TOUR_OUT")
 FURTHEST_DAY = 366
-STALE_S, STALE_AT_REGISTRIES_S = 24 * 3600, 3600
+FILED_CONTRACTS = ("PURCHASE_NEW", "PURCHASE_SECOND_HAND", "EXCHANGE", "EARLIER_CONTRACT", "SALE", "LEASE")
 EMU_SEATS = (
     "BUSINESS", "PREMIUM", "PREMIUM_FIRST", "FIRST", "SECOND_COMPARTMENT", "SECOND", "STANDING", "FIRST_BERTH",
     "SECOND_BERTH", "EMU_SOFT_BERTH", "EMU_DELUXE_SOFT_BERTH",
@@ -79,12 +79,13 @@ class Judge:
     def judge(self, asked: Asked, now: dt.datetime, list_age_s: float = 0, step: int | None = None) -> Verdict:
         """The right answer at this instant, on the list as it stood after `step` lines (None: all of them)."""
         now = now.astimezone(SHANGHAI)
-        if not permitted(asked):
+        if not permitted(asked, self.parameters):
             return Verdict("PERMISSION_DENIED")
         key = key_of(asked.document_type, asked.number, asked.issuing_country)
         if key is None or not plain_name(asked.name) or not possible(asked, now):
             return Verdict("INVALID_ARGUMENT")
-        if list_age_s > (STALE_AT_REGISTRIES_S if asked.sector in REGISTRIES else STALE_S):
+        limits = {"default_s": 24 * 3600, "registry_s": 3600, **self.parameters.get("FRESHNESS_LIMITS", {})}
+        if list_age_s > limits["registry_s" if asked.sector in REGISTRIES else "default_s"]:
             return Verdict(UNDETERMINED, frozenset(["STALE_LIST"]))
         found = [self._part(asked, key, entry, holder, now) for entry, holder in self.plain.holdings(key, step)]
         return worst(found)
@@ -137,13 +138,17 @@ def worst(found: list[Verdict]) -> Verdict:
     return Verdict(CAPPED, cap_fen=min(caps)) if caps else Verdict(CLEAR)
 
 
-def permitted(asked: Asked) -> bool:
-    """Whether this sector may ask about this sale at all."""
+def permitted(asked: Asked, parameters: Mapping[str, Any]) -> bool:
+    """Whether this sector may ask about this sale at all. Housing files contracts, and nothing else about property."""
     measure, act = MEASURE_OF[asked.product], asked.fields.get("property_act")
     if measure not in MAY_ASK[asked.sector]:
         return False
     if measure == "PROP_ACQ" and asked.sector == "resource_exchange" and act != "LAND_USE_RIGHT":
         return False
+    if measure == "PROP_ACQ" and asked.sector == "housing" and act not in FILED_CONTRACTS:
+        return False
+    if measure == "RESORT_CAP" and asked.sector == "travel_agency":
+        return asked.fields["establishment_id"] in (parameters.get("RESORT_LIST") or ())
     return asked.fields.get("sale_kind") != "WALK_IN"
 
 
@@ -156,20 +161,21 @@ def possible(asked: Asked, now: dt.datetime) -> bool:
         born = birth_date(asked.document_type, asked.number)
         if born is None or born > now.date():
             return False
-    if measure in DATED and asked.service_date is None:
+    if (measure in DATED) != (asked.service_date is not None):
         return False
     if measure in DATED and asked.service_date and not -1 <= (asked.service_date - now.date()).days <= FURTHEST_DAY:
         return False
     if asked.product == "rail":
-        train = fields["train_number"].upper()
-        if not re.fullmatch(r"[A-Z]?[0-9]{1,4}", train):
+        if not re.fullmatch(r"[A-Z]{0,3}[0-9]{1,5}", fields["train_number"].upper()):
             return False
-        if train[0] in "GDCS" and fields["seat_class"] not in EMU_SEATS:
+        if prefix(fields["train_number"]) in ("G", "D", "C", "S") and fields["seat_class"] not in EMU_SEATS:
             return False
-        if (train[0] in "ZTKLY" or train.isdigit()) and fields["seat_class"] not in OLD_SEATS:
+        if prefix(fields["train_number"]) in ("Z", "T", "K", "L", "Y", "") and fields["seat_class"] not in OLD_SEATS:
             return False
-    if asked.product == "lodging" and not 0 <= fields["star_rating"] <= 5:
-        return False
+    if asked.product == "lodging":
+        stars, status = fields["star_rating"], fields["rating_status"]
+        if not 0 <= stars <= 5 or (status == "NOT_RATED" and stars > 0) or (status == "IN_FORCE" and stars == 0):
+            return False
     return bool(fields.get("amount_fen", 0) >= 0 and fields.get("premium_fen", 0) >= 0)
 
 
@@ -177,7 +183,7 @@ def result(asked: Asked, parameters: Mapping[str, Any], *, explicit_edu: bool) -
     """The answer for somebody with a live grant of this measure."""
     fields = asked.fields
     if asked.product == "rail":
-        return _rail(fields["train_number"].upper(), fields["seat_class"], parameters)
+        return _rail(prefix(fields["train_number"]), fields["seat_class"], parameters)
     if asked.product == "air":
         kind = fields["flight_kind"]
         if kind == "SCHEDULED":
@@ -211,19 +217,26 @@ def result(asked: Asked, parameters: Mapping[str, Any], *, explicit_edu: bool) -
     return Verdict(RESTRICTED) if fields["equity_act"] == "BUY" else _unclear("TEXT_UNCLEAR")
 
 
-def _rail(train: str, seat: str, parameters: Mapping[str, Any]) -> Verdict:
-    if train[0] == "G":
+def prefix(train_number: str) -> str:
+    """The letters before a train's digits."""
+    return train_number.upper().rstrip("0123456789")
+
+
+def _rail(letters: str, seat: str, parameters: Mapping[str, Any]) -> Verdict:
+    if letters == "G":
         if seat != "STANDING" or parameters.get("G_STANDING", RESTRICTED) == RESTRICTED:
             return Verdict(RESTRICTED)
         return Verdict(CLEAR)
-    if train[0] in "DCS":
+    if letters in ("D", "C", "S"):
         if seat in ("SECOND", "SECOND_COMPARTMENT", "STANDING"):
             return Verdict(CLEAR)
         if seat == "SECOND_BERTH":
             mapped = (parameters.get("RAIL_CLASS_MAP") or {}).get("SECOND_BERTH")
-            return _unclear("TEXT_UNCLEAR") if mapped is None else Verdict(mapped)
+            if mapped is None:
+                return _unclear("TEXT_UNCLEAR")
+            return Verdict(RESTRICTED if mapped == "FIRST" else CLEAR)
         return Verdict(RESTRICTED)
-    if train[0] in "ZTKLY" or train.isdigit():
+    if letters in ("Z", "T", "K", "L", "Y", ""):
         return Verdict(RESTRICTED if seat in ("SOFT_SLEEPER", "DELUXE_SOFT_SLEEPER") else CLEAR)
     return _unclear("TEXT_UNCLEAR")
 

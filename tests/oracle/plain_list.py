@@ -8,6 +8,7 @@ The state of an entry changes here by events only; what the clock does to it is 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -155,7 +156,7 @@ class PlainList:
         known = self.entry(raw["entry_id"])
         if known is not None:
             return "overtaken" if known.state in ("TOMBSTONE", "PURGED") else "rejected"
-        if _refusal(raw, line):
+        if _refusal(raw, line, now):
             return "rejected"
         if raw["publishable"]:
             self._keep(_entry_of(raw, line))
@@ -195,7 +196,7 @@ class PlainList:
         if kind == "CORRECT":
             return self._correct(entry, line)
         if kind in ("EXEMPT", "END_EXEMPT"):
-            return self._exempt(entry, line)
+            return self._exempt(entry, line, now)
         return self._relink(entry, line)
 
     def _end(self, entry: Entry, line: Line, now: dt.datetime, lifted: set[str]) -> str:
@@ -257,12 +258,15 @@ class PlainList:
         self._keep(replace(entry, holders=(subject, *others), until=until))
         return "accepted"
 
-    def _exempt(self, entry: Entry, line: Line) -> str:
+    def _exempt(self, entry: Entry, line: Line, now: dt.datetime) -> str:
         if line["type"] == "END_EXEMPT":
-            kept = tuple(r for r in entry.releases if r.name != line["exemption_id"])
-            if len(kept) == len(entry.releases):
+            if not any(release.name == line["exemption_id"] for release in entry.releases):
                 return "rejected"
-            self._keep(replace(entry, releases=kept))
+            cut = tuple(
+                replace(release, until=min(release.until, now.date())) if release.name == line["exemption_id"] else release
+                for release in entry.releases
+            )
+            self._keep(replace(entry, releases=cut))
             return "accepted"
         given = line["exemption"]
         if not any(holder.label == given["holder"] for holder in entry.holders):
@@ -314,8 +318,13 @@ def _retain_after_lift(lines: list[Line]) -> list[Line]:
     return [line for line in lines if line not in early] + early if early else lines
 
 
-def _refusal(raw: Line, line: Line) -> bool:
+def _refusal(raw: Line, line: Line, now: dt.datetime) -> bool:
     subject, decided = raw["subject"], _date(raw["decided_at"])
+    births = [birth_date(document["type"], document["number"]) for document in subject["documents"]]
+    if subject["kind"] == "PERSON" and not subject.get("birth_date") and not any(births):
+        return True
+    if raw["term_until"] and _date(raw["term_until"]) <= max(now.date(), _date(raw["term_from"])):
+        return True
     keys, _ = _keys(subject["documents"])
     if not keys or "*" in subject["name"]:
         return True
@@ -347,9 +356,11 @@ def _entry_of(raw: Line, line: Line) -> Entry:
     holders = (subject, *(link for link in links if link))
     starts = max(_instant(line["effective_at"]), _midnight(start), _midnight(_date(raw["served_at"])))
     entry = Entry(raw["entry_id"], raw["court"], "LISTED", starts, start, until, decided, holders)
-    written = tuple(_grant_of(grant) for grant in raw.get("grants") or ())
-    grants = written or tuple(grant for holder in holders for grant in _default(holder, entry))
-    return replace(entry, grants=grants)
+    grants: list[Grant] = []
+    for holder in holders:
+        written = [_grant_of(grant) for grant in raw.get("grants") or () if grant["holder"] == holder.label]
+        grants += written or _default(holder, entry)
+    return replace(entry, grants=tuple(grants))
 
 
 def _grant_of(raw: Line) -> Grant:
@@ -392,10 +403,12 @@ def _under_age(documents: list[Line], stated: str | None, decided: dt.date) -> b
     return any(birth and _years_later(birth, FULL_AGE_YEARS) > decided for birth in births)
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def _date(text: str) -> dt.date:
     return dt.date.fromisoformat(text)
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def _instant(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).astimezone(SHANGHAI)
 

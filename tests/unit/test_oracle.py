@@ -163,7 +163,10 @@ WORKED = {
 
 @pytest.mark.parametrize("example", WORKED.values(), ids=WORKED)
 def test_worked_example(example: Example) -> None:
-    ask = Question(SECTOR[example.product], example.product, example.fields, example.number, example.name)
+    date = DAY if example.product in ("rail", "air", "lodging", "outbound_tour") else None
+    ask = Question(
+        SECTOR[example.product], example.product, example.fields, example.number, example.name, service_date=date
+    )
     verdict = judged(*example.events, ask=ask)
     assert verdict.outcome == example.want
     assert verdict.cap_fen == (100_000 if example.want == "CAPPED" else None)
@@ -203,9 +206,10 @@ def test_earlier_step_is_judged_as_it_was() -> None:
 
 
 def test_term_ending_today_ends_in_the_persons_favour() -> None:
-    ending = listing("n-1", person("样本一", P), ground=2, term_until="2026-05-05")
-    assert judged(ending, ask=HOTEL).outcome == "NOT_RESTRICTED"
-    assert judged(ending, ask=HOTEL, now=NOW - dt.timedelta(hours=13)).outcome == "NOT_RESTRICTED"
+    ending = listing("n-1", person("样本一", P), ground=2, term_until="2026-05-06")
+    last_night = Question("hotel", "lodging", night(4, "IN_FORCE"), service_date=DAY)
+    assert judged(ending, ask=last_night).outcome == "RESTRICTED"
+    assert judged(ending, ask=last_night, now=NOW + dt.timedelta(hours=12)).outcome == "NOT_RESTRICTED"
 
 
 def test_service_date_after_the_term_is_clear_while_the_entry_lives() -> None:
@@ -264,7 +268,9 @@ def test_ended_link_no_longer_binds_from_its_day() -> None:
 
 def test_unit_is_found_by_either_company_code() -> None:
     fields = {"property_act": "PURCHASE_NEW", "buyers": "SOLE"}
-    by_old = Question("property_registry", "property", fields, ORGANISATION, "样本公司", "ORGANISATION_CODE")
+    by_old = Question(
+        "property_registry", "property", fields, ORGANISATION, "样本公司", "ORGANISATION_CODE", service_date=None
+    )
     assert judged(LISTED_UNIT, ask=by_old).outcome == "RESTRICTED"
 
 
