@@ -190,7 +190,7 @@ def _second_berth_as(case: Case[Rail]) -> SeatClass | None:
     return (case.parameters.rail_class_map or {}).get(SeatClass.SECOND_BERTH)
 
 
-RAIL: Final = Table[Rail](
+RAIL: Final[Table[Rail]] = Table(
     (
         Row(
             "G, STANDING, which G_STANDING leaves free",
@@ -239,14 +239,14 @@ RAIL: Final = Table[Rail](
         Row("unknown prefix", _always, U_TEXT),
     )
 )
-AIR: Final = Table[Air](
+AIR: Final[Table[Air]] = Table(
     (
         Row("SCHEDULED", lambda c: c.product.flight_kind is FlightKind.SCHEDULED, R),
         Row("MEDICAL_TRANSFER", lambda c: c.product.flight_kind is FlightKind.MEDICAL_TRANSFER, U_NECESSITY),
         Row("CHARTER, SIGHTSEEING", _always, U_TEXT),
     )
 )
-LODGE: Final = Table[Lodging](
+LODGE: Final[Table[Lodging]] = Table(
     (
         Row("on LODGE_LIST", lambda c: _on(c.parameters.lodge_list, c.product.establishment_id), R),
         Row(
@@ -258,7 +258,7 @@ LODGE: Final = Table[Lodging](
     ),
     claims=lambda product: product.emergency,
 )
-VENUE: Final = Table[Venue](
+VENUE: Final[Table[Venue]] = Table(
     (
         Row("payer OTHER", lambda c: c.product.payer is Payer.OTHER, N),
         Row(
@@ -272,7 +272,7 @@ VENUE: Final = Table[Venue](
         Row("from VENUE_MIN (unset: any amount)", _always, R),
     )
 )
-TOUR_OUT: Final = Table[OutboundTour](
+TOUR_OUT: Final[Table[OutboundTour]] = Table(
     (
         Row("TICKET_ONLY, COACH_HIRE, INBOUND_RECEPTION", lambda c: c.product.service in _NO_TOUR, N),
         Row("CHN", lambda c: c.product.destination_country == "CHN", N),
@@ -284,7 +284,7 @@ TOUR_OUT: Final = Table[OutboundTour](
         Row("the destination is outbound", _always, R),
     )
 )
-RESORT_CAP: Final = Table[Resort](
+RESORT_CAP: Final[Table[Resort]] = Table(
     (
         Row("not on RESORT_LIST", lambda c: not _on(c.parameters.resort_list, c.product.establishment_id), N),
         Row("cap unset", lambda c: c.parameters.resort_cap_fen is None, N),
@@ -292,7 +292,7 @@ RESORT_CAP: Final = Table[Resort](
         Row("at or below the cap", _always, N),
     )
 )
-EDU: Final = Table[Tuition](
+EDU: Final[Table[Tuition]] = Table(
     (
         Row("not on EDU_LIST", lambda c: not _on(c.parameters.edu_list, c.product.school_id), N),
         Row("not PARENT", lambda c: c.product.payer_relation is not PayerRelation.PARENT, N),
@@ -302,7 +302,7 @@ EDU: Final = Table[Tuition](
         Row("JOINT_ACCOUNT, NOT_KNOWN", _always, U_FUNDS),
     )
 )
-INS: Final = Table[Insurance](
+INS: Final[Table[Insurance]] = Table(
     (
         Row("cash value NONE", lambda c: c.product.cash_value is CashValue.NONE, N),
         Row("that member of INS_MIN unset", lambda c: _insurance_min(c) is None, U_PARAMETER),
@@ -311,7 +311,7 @@ INS: Final = Table[Insurance](
         Row("RENEWAL, REINSTATEMENT", _always, U_TEXT),
     )
 )
-BUILD: Final = Table[Construction](
+BUILD: Final[Table[Construction]] = Table(
     (
         Row("REPAIR, ACCESSIBILITY", lambda c: c.product.work in {Work.REPAIR, Work.ACCESSIBILITY}, N),
         Row(
@@ -328,7 +328,7 @@ BUILD: Final = Table[Construction](
     ),
     claims=lambda product: product.necessity is not Necessity.NOT_CLAIMED,
 )
-VEHICLE: Final = Table[Vehicle](
+VEHICLE: Final[Table[Vehicle]] = Table(
     (
         Row("NON_MOTOR", lambda c: c.product.vehicle_kind is VehicleKind.NON_MOTOR, N),
         Row("PURCHASE", lambda c: c.product.vehicle_act is VehicleAct.PURCHASE, R),
@@ -337,7 +337,7 @@ VEHICLE: Final = Table[Vehicle](
     ),
     claims=lambda product: product.vehicle_use is not VehicleUse.PRIVATE,
 )
-PROP_ACQ: Final = Table[Property](
+PROP_ACQ: Final[Table[Property]] = Table(
     (
         Row(
             "PURCHASE_*, LAND_USE_RIGHT: WITH_SPOUSE",
@@ -349,14 +349,14 @@ PROP_ACQ: Final = Table[Property](
         Row("EXCHANGE, INHERITANCE … EARLIER_CONTRACT", _always, U_TEXT),
     )
 )
-PROP_DEV: Final = Table[ResourceDevelopment](
+PROP_DEV: Final[Table[ResourceDevelopment]] = Table(
     (
         Row("BID, DEVELOP", lambda c: c.product.resource_act in {ResourceAct.BID, ResourceAct.DEVELOP}, R),
         Row("TRANSFER_OUT", lambda c: c.product.resource_act is ResourceAct.TRANSFER_OUT, N),
         Row("RENEWAL", _always, U_TEXT),
     )
 )
-STATE_EQ: Final = Table[StateEquity](
+STATE_EQ: Final[Table[StateEquity]] = Table(
     (
         Row("BUY", lambda c: c.product.equity_act is EquityAct.BUY, R),
         Row("SELL", _always, U_TEXT),
