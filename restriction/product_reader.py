@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from typing import Final
 
 from restriction.errors import InvalidFieldError
-from restriction.products import FIELDS, PRODUCTS, Product
+from restriction.products import PRODUCTS, Product, fields_of
+
+
+_FIELDS: Final = {kind: fields_of(kind) for kind in PRODUCTS.values()}
 
 
 def read_product(name: str, sent: Mapping[str, object]) -> Product:
@@ -21,7 +25,7 @@ def read_product(name: str, sent: Mapping[str, object]) -> Product:
     kind = PRODUCTS.get(name)
     if kind is None:
         raise InvalidFieldError("product", "UNKNOWN", "send one of " + ", ".join(PRODUCTS))
-    known = FIELDS[kind]
+    known = _FIELDS[kind]
     for field in sorted(sent.keys() - known.keys()):
         raise InvalidFieldError(f"{name}.{field}", "UNKNOWN", "send only " + ", ".join(known))
     return kind(**{attribute: _typed(hint, sent.get(field)) for field, (attribute, hint) in known.items()})

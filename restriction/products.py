@@ -477,7 +477,8 @@ PRODUCTS: Final[Mapping[str, type[Product]]] = MappingProxyType(
 )  # fmt: skip
 
 
-def _fields_of(kind: type[Product]) -> Mapping[str, tuple[str, Any]]:
+def fields_of(kind: type[Product]) -> Mapping[str, tuple[str, Any]]:
+    """Wire name of each field to its attribute, which also says the unit, and its type."""
     hints = get_type_hints(kind, include_extras=True)
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every product is a dataclass
     return MappingProxyType({name.removesuffix("_fen"): (name, hints[name]) for name in names})
@@ -486,10 +487,8 @@ def _fields_of(kind: type[Product]) -> Mapping[str, tuple[str, Any]]:
 def _checks_of(kind: type[Product]) -> tuple[tuple[str, str, Check], ...]:
     return tuple(
         (attribute, f"{kind.name}.{field}", member_of(hint) if isinstance(hint, type) else hint.__metadata__[0])
-        for field, (attribute, hint) in FIELDS[kind].items()
+        for field, (attribute, hint) in fields_of(kind).items()
     )
 
 
-# Wire name of each field to its attribute (which also says the unit) and type.
-FIELDS: Final = MappingProxyType({kind: _fields_of(kind) for kind in PRODUCTS.values()})
 _CHECKS: Final = MappingProxyType({kind: _checks_of(kind) for kind in PRODUCTS.values()})
