@@ -1,0 +1,144 @@
+"""From an entry as the court holds it to the parts of records that the list carries: tokens only, no name, no number.
+
+Rules that hold:
+- An entry that is not publishable (三(一)), lifted, revoked or purged has no part.
+- Parts never lend each other anything: a token that two entries hold has a part of each.
+- A grant reaches no further than its entry's term and its link; under RETAIN the subject's kept measures reach to the
+  retention's end and links have no part.
+- Grants over equal spans are one set of bits, so that an entry with default grants has a single grant.
+- The order is canonical: one list has one byte form.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from restriction import entry as court
+from restriction.calendar import Span, start_of
+from restriction.events import EntryState
+from restriction.identity import Identity
+from restriction.lawful import grants_of
+from restriction.record import ENTRY_REF_BYTES, Exemption, Grant, Part, Record
+from restriction.states import Phase
+from restriction.token import TokenKeys
+
+_HELD: Final = frozenset({Phase.LISTED, Phase.SUSPENDED, Phase.RETAINED})
+# A record counts its parts in one byte. Whoever is held by more entries keeps those that bind longest; every change
+# rebuilds the record, so the others move up as these end.
+MAX_PARTS: Final = 255
+_NEVER: Final = 1 << 32  # after every instant that a part can state
+_Holder = tuple[str, Sequence[str], Sequence[Identity], Span]  # holder, names, documents, reach
+
+
+def parts_of(held: EntryState, keys: TokenKeys) -> Mapping[bytes, Record]:
+    """What this entry alone puts on the list: a record by token."""
+    entry = held.entry
+    if entry is None or held.phase not in _HELD or not entry.publishable:
+        return {}
+    shares: dict[bytes, Record] = {}
+    for holder, names, documents, reach in _holders(held, entry):
+        grants = _grants(held, entry, holder, reach)
+        if not grants:
+            continue
+        part = _part(held, entry, keys, grants)
+        part = replace(
+            part, names=tuple(sorted({keys.name(name) for name in names})), exemptions=_exemptions(entry, holder)
+        )
+        for identity in _strongest(documents):
+            token = keys.token(identity)
+            earlier = shares[token].parts if token in shares else ()
+            shares[token] = Record(keys.fingerprint(identity), (*earlier, replace(part, weak=identity.weak)))
+    return shares
+
+
+def record_of(shares: Iterable[Record]) -> Record | None:
+    """The one record of a token from what each entry puts on it; None when nothing does."""
+    held = list(shares)
+    if not held:
+        return None
+    parts = sorted((part for share in held for part in share.parts), key=_longest_first)[:MAX_PARTS]
+    return Record(held[0].fingerprint, tuple(sorted(parts, key=_canonical)))
+
+
+def ends_at(share: Record) -> int | None:
+    """The instant (Unix seconds) from which no part of it can apply; None is open."""
+    last = max(map(_part_ends_at, share.parts), default=0)
+    return None if last == _NEVER else last
+
+
+def _part_ends_at(part: Part) -> int:
+    spans = [_NEVER if grant.span.until is None else start_of(grant.span.until) for grant in part.grants]
+    return min(max(spans, default=0), _NEVER if part.ends_at is None else part.ends_at)
+
+
+def _longest_first(part: Part) -> tuple[bool, int, bytes]:
+    return part.suspended, -_part_ends_at(part), part.entry_ref
+
+
+def _canonical(part: Part) -> tuple[bytes, tuple[bytes, ...], tuple[int, ...]]:
+    return part.entry_ref, part.names, tuple(grant.measures for grant in part.grants)
+
+
+def _holders(held: EntryState, entry: court.Entry) -> Iterator[_Holder]:
+    """Every holder with the span that its grants may not leave."""
+    if held.retention is not None:
+        reach = Span(entry.term.start, held.retention.until)
+        yield court.SUBJECT, entry.subject.names, entry.subject.documents, reach
+        return
+    yield court.SUBJECT, entry.subject.names, entry.subject.documents, entry.term
+    for link in entry.links:
+        yield link.holder, (link.name,), link.documents, _common(link.span, entry.term)
+
+
+def _part(held: EntryState, entry: court.Entry, keys: TokenKeys, grants: tuple[Grant, ...]) -> Part:
+    return Part(
+        entry_ref=keys.audit(entry.entry_id)[:ENTRY_REF_BYTES],
+        court=int(entry.court),
+        starts_at=held.starts_at,
+        ends_at=held.ends_at,
+        until_day=held.retention.until if held.retention else entry.term.until,
+        names=(),
+        grants=grants,
+        suspended=held.phase is Phase.SUSPENDED,
+    )
+
+
+def _grants(held: EntryState, entry: court.Entry, holder: str, reach: Span) -> tuple[Grant, ...]:
+    kept = held.retention.measures if held.retention else ~0
+    measures: dict[Span, int] = defaultdict(int)
+    explicit: dict[Span, int] = defaultdict(int)
+    for grant in grants_of(entry, holder):
+        span, bit = _common(grant.span, reach), (1 << grant.measure) & kept
+        if bit and not _is_empty(span):
+            measures[span] |= bit
+            explicit[span] |= bit * grant.explicit
+    return tuple(Grant(measures[span], explicit[span], span) for span in sorted(measures, key=_by_days))
+
+
+def _exemptions(entry: court.Entry, holder: str) -> tuple[Exemption, ...]:
+    own = [Exemption(x.measures, x.span) for x in entry.exemptions if x.holder == holder and not _is_empty(x.span)]
+    return tuple(sorted(own, key=lambda exemption: (_by_days(exemption.span), exemption.measures)))
+
+
+def _strongest(documents: Sequence[Identity]) -> Iterable[Identity]:
+    """One identity per number: a number stated in full is not weak because it was stated with 15 digits too."""
+    best: dict[tuple[int, str], Identity] = {}
+    for identity in sorted(documents, key=lambda identity: not identity.weak):
+        best[identity.type, identity.number] = identity
+    return best.values()
+
+
+def _common(one: Span, other: Span) -> Span:
+    ends = [until for until in (one.until, other.until) if until is not None]
+    return Span(max(one.start, other.start), min(ends, default=None))
+
+
+def _is_empty(span: Span) -> bool:
+    return span.until is not None and span.until <= span.start
+
+
+def _by_days(span: Span) -> tuple[int, int]:
+    return span.start, _NEVER if span.until is None else span.until
