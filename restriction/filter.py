@@ -6,7 +6,7 @@ Tokens are hashed as hex text, since the library hashes bytes by their repr.
 It cannot forget a token, and it is not safe for changes from two threads: build beside, then swap.
 
 Image, little-endian: magic[8] · error rate f64 · capacity u64 · count u64 · generation u64 · list version u64 ·
-key id (length u8, UTF-8) · bits · BLAKE2b-256 of all before.
+key id (length u8, Latin-1) · bits · BLAKE2b-256 of all before.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class ListFilter:
         # A filter has more bits than tokens: checked before memory is taken for as many as the header claims.
         if magic != _MAGIC or capacity > _BITS_PER_BYTE * len(bits):
             raise FilterCorruptError("filter image: of another format: build the filter from the store")
-        key_id = bytes(body[_HEADER.size : _HEADER.size + key_length]).decode()
+        key_id = bytes(body[_HEADER.size : _HEADER.size + key_length]).decode("latin-1")
         bloom = _filled(capacity, error_rate, bits, count)
         if _CANARY not in bloom:
             raise FilterCorruptError("filter image: hashed otherwise than this library does: build it from the store")
@@ -73,7 +73,7 @@ class ListFilter:
 
     def to_image(self) -> bytes:
         """The bytes of this filter: parameters, stamp, bits and checksum."""
-        bloom, stamp, key_id = self._bloom, self.stamp, self.stamp.key_id.encode()
+        bloom, stamp, key_id = self._bloom, self.stamp, self.stamp.key_id.encode("latin-1")
         header = _HEADER.pack(
             _MAGIC, bloom.error_rate, bloom.capacity, bloom.count, stamp.generation, stamp.version, len(key_id)
         )  # fmt: skip

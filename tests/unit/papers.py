@@ -61,8 +61,8 @@ def _old_card(draw: st.DrawFn, areas: st.SearchStrategy[str]) -> str:
 def _credit_code(draw: st.DrawFn, region: str, checks: str) -> str:
     organisation = draw(_letters(CREDIT_LETTERS, 8))
     check = draw(st.sampled_from([organisation_check(organisation, checks), *"0X7AB"]))
-    body = draw(_letters(CREDIT_LETTERS, 2)) + region + draw(_digits(5)) + organisation + check
-    return f"{draw(areas)}{born:%y%m%d}{draw(_digits(3))}"
+    body = f"{draw(_letters(CREDIT_LETTERS, 2))}{region}{draw(_digits(5))}{organisation}{check}"
+    return body + credit_check(body)
 
 
 def _organisation_code(checks: str) -> st.SearchStrategy[str]:
@@ -71,7 +71,11 @@ def _organisation_code(checks: str) -> st.SearchStrategy[str]:
 
 
 def _areas(first: str) -> st.SearchStrategy[str]:
-    return st.tuples(st.sampled_from(first), _digits(5)).map("".join).filter(lambda area: area[:2] not in "81 82 83")
+    return (
+        st.tuples(st.sampled_from(first), _digits(5))
+        .map("".join)
+        .filter(lambda area: area[:2] not in {"81", "82", "83"})
+    )
 
 
 _T = DocumentType
