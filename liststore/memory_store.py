@@ -27,7 +27,9 @@ class MemoryKeyspace:
 
     async def read(self, rows: Sequence[Sequence[str]]) -> list[Row | StoreUnavailableError]:
         """See `Keyspace.read`."""
-        return [[self.cells.get(key) for key in row] for row in rows]
+        found: list[Row | StoreUnavailableError] = [[self.cells.get(key) for key in row] for row in rows]
+        await asyncio.sleep(0)  # as on a server, others get between reading and writing
+        return found
 
     async def put(self, cells: Mapping[str, bytes]) -> None:
         """See `Keyspace.put`."""

@@ -83,7 +83,7 @@ def _sentinel(address: SplitResult, patience: Patience) -> Client:
         raise ValueError("no service")
     timeouts = {"socket_timeout": patience.read_s, "socket_connect_timeout": patience.connect_s}
     sentinel = Sentinel(hosts, sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]  # the library leaves it so
-    return sentinel.master_for(
+    primary: Redis = sentinel.master_for(
         service,
         username=user,
         password=password,
@@ -93,6 +93,7 @@ def _sentinel(address: SplitResult, patience: Patience) -> Client:
         retry=_retry(patience),
         protocol=2,
     )
+    return primary
 
 
 def _cluster(address: SplitResult, patience: Patience) -> Client:

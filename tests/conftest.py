@@ -10,6 +10,8 @@ import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
+pytest_plugins = ["tests.fakes.valkey"]
+
 # Machines are shared, so a slow example is no finding; in CI the same commit gives the same examples.
 hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from redis import Redis
 
 from liststore import embedded
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def valkey_server() -> AsyncIterator[str]:
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[str]:
     """Address of the session's server. Its folder is short, since a socket's path must be."""
-    with tempfile.TemporaryDirectory(prefix="lintel-") as home:
-        async with embedded.open(Path(home)) as url:
-            yield url
-        await ended(Path(home))
+    with tempfile.TemporaryDirectory(prefix="lintel-") as home, asyncio.Runner() as runner:
+        server = embedded.open(Path(home))
+        yield runner.run(server.__aenter__())
+        runner.run(server.__aexit__(None, None, None))
+        runner.run(ended(Path(home)))
 
 
 @pytest.fixture
-def valkey_url(valkey_server: str) -> str:
-    """Address of an empty server."""
+def valkey_client(valkey_server: str) -> Iterator[Redis]:
+    """A client of our own of the session's server, emptied."""
     with Redis.from_url(valkey_server) as client:
         client.flushall()
+        yield client
+
+
+@pytest.fixture
+def valkey_url(valkey_server: str, valkey_client: Redis) -> str:  # noqa: ARG001 (it empties the server)
+    """Address of an empty server."""
     return valkey_server
 
 
