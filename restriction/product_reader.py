@@ -13,7 +13,6 @@ from typing import Final
 from restriction.errors import InvalidFieldError
 from restriction.products import PRODUCTS, Product, fields_of
 
-
 _FIELDS: Final = {kind: fields_of(kind) for kind in PRODUCTS.values()}
 
 

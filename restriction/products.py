@@ -14,6 +14,7 @@ It does not decide: what follows from the values is in `tables`.
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -314,6 +315,11 @@ class Product:
         """Raise InvalidFieldError when the fields contradict each other."""
 
 
+@functools.lru_cache(maxsize=4_096)  # about the train numbers of a day's sales; each check asks several times
+def _family_of(train_number: str) -> TrainFamily:
+    return _FAMILY_OF_PREFIX.get(plain_train_number(train_number).rstrip("0123456789"), TrainFamily.UNKNOWN)
+
+
 @dataclass(frozen=True, slots=True)
 class Rail(Product):
     """A seat or berth on one train."""
@@ -326,7 +332,7 @@ class Rail(Product):
     @property
     def family(self) -> TrainFamily:
         """What kind of train the number names."""
-        return _FAMILY_OF_PREFIX.get(plain_train_number(self.train_number).rstrip("0123456789"), TrainFamily.UNKNOWN)
+        return _family_of(self.train_number)
 
     def _refuse_impossible(self) -> None:
         if self.seat_class in _IMPOSSIBLE_SEATS[self.family]:
