@@ -7,12 +7,15 @@ The forms are those that `restriction.documents` keeps for the sandbox, and no l
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 FIRST_BIRTH: Final = dt.date(1940, 1, 1)
 BIRTH_DAYS: Final = 21_900  # ends in 1999: everybody is of age, and every number has a form of 15 digits
-_AREAS: Final = tuple(f"0{province}{city:02}{part:02}" for province in range(1, 6) for city in range(1, 23) for part in range(1, 13))
+_AREAS: Final = tuple(
+    f"0{province}{city:02}{part:02}" for province in range(1, 6) for city in range(1, 23) for part in range(1, 13)
+)
 _SEQUENCES: Final = 999
 RESIDENTS: Final = len(_AREAS) * BIRTH_DAYS * _SEQUENCES
 # Each stride shares no factor with its space, so that multiplying by it permutes the indexes.
@@ -21,6 +24,9 @@ _EIGHT_DIGITS: Final = 10**8
 _EIGHT_STRIDE: Final = 61_803_399
 _SEVEN_DIGITS: Final = 10**7
 _SEVEN_STRIDE: Final = 6_180_341
+PERMUTATIONS: Final = (
+    (_RESIDENT_STRIDE, RESIDENTS), (_EIGHT_STRIDE, _EIGHT_DIGITS), (_SEVEN_STRIDE, _SEVEN_DIGITS)
+)  # fmt: skip
 
 _CREDIT_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_VALUES: Final = {character: value for value, character in enumerate(_CREDIT_ALPHABET)}
@@ -38,6 +44,9 @@ class Paper:
     type: str
     number: str = field(repr=False)
     country: str = ""
+
+
+Maker = Callable[[int], Paper]
 
 
 def _weigh(digits: str, first_place: int) -> int:

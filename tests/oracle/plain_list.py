@@ -315,7 +315,8 @@ class PlainList:
 def _retain_after_lift(lines: list[Line]) -> list[Line]:
     lifts = {line["entry_id"] for line in lines if line["type"] == "LIFT"}
     early = [line for line in lines if line["type"] == "RETAIN" and line["entry_id"] in lifts]
-    return [line for line in lines if line not in early] + early if early else lines
+    moved = {line["event_id"] for line in early}
+    return [line for line in lines if line["event_id"] not in moved] + early
 
 
 def _refusal(raw: Line, line: Line, now: dt.datetime) -> bool:
