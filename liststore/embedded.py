@@ -93,6 +93,16 @@ async def open(home: Path) -> AsyncIterator[str]:  # noqa: A001 (read as `embedd
                 await watch
 
 
+@asynccontextmanager
+async def address(redis_url: str | None, home: Path) -> AsyncIterator[str]:
+    """The given server's address, or, without one, that of this home's embedded server."""
+    if redis_url is not None:
+        yield redis_url
+        return
+    async with open(home) as url:
+        yield url
+
+
 def _prepare(home: Path) -> Layout:
     layout = Layout(home.resolve())
     if len(os.fsencode(layout.socket)) > _MAX_PATH_BYTES:

@@ -8,23 +8,19 @@ whatever the fault.
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import uuid
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import grpc
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 from google.type import date_pb2, money_pb2
 
 from lintel.v1 import answer_pb2, document_pb2, restriction_pb2
-
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from google.protobuf.message import Message
-
-    from tests.oracle.judge import Asked, Verdict
+from tests.oracle.judge import Asked, Verdict
 
 ABOUT_US: Final = frozenset({"STALE_LIST", "STORE_UNAVAILABLE", "LEDGER_UNAVAILABLE"})
 _FEN: Final = "_fen"

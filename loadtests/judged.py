@@ -14,15 +14,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import grpc
 
 from lintel.v1 import restriction_pb2, restriction_pb2_grpc
 from loadtests.asking import Finding, finding, request_of
-
-if TYPE_CHECKING:
-    from tests.oracle.judge import Asked, Judge
+from tests.oracle.judge import Asked, Judge
 
 CALL_TIMEOUT_S: Final = 5.0
 KEPT_WRONG: Final = 20
@@ -46,7 +44,7 @@ class Tally:
 
     def take(self, asked: Asked, judge: Judge, answer: restriction_pb2.CheckResponse | grpc.StatusCode) -> None:
         """Judge one answer."""
-        expected = judge.judge(asked, dt.datetime.now(dt.UTC))
+        expected = judge.judge(asked, dt.datetime.now(dt.UTC))  # noqa: TID251 - an edge
         found = finding(expected, answer)
         self.findings[found] += 1
         self.outcomes[expected.outcome] += 1
@@ -57,11 +55,27 @@ class Tally:
             self.wrong.append(f"{asked.product} {dict(asked.fields)} {asked.sector}: {said}, expected {expected}")
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One unit's way in: a stub and the credential that goes with every call."""
+
+    stub: restriction_pb2_grpc.RestrictionServiceAsyncStub
+    metadata: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@asynccontextmanager
+async def callers(address: str, keys: Mapping[str, str]) -> AsyncIterator[Mapping[str, Caller]]:
+    """A caller for each sector, all over one channel."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub: restriction_pb2_grpc.RestrictionServiceAsyncStub = restriction_pb2_grpc.RestrictionServiceStub(channel)  # type: ignore[assignment]  # the stub's type follows the channel's
+        yield {sector: Caller(stub, (("authorization", f"Bearer {key}"),)) for sector, key in keys.items()}
+
+
 @dataclass
 class Load:
-    """Questions in flight to one gateway. `stubs` holds one authenticated stub per sector."""
+    """Questions in flight to one gateway. `callers` holds one for each sector."""
 
-    stubs: Mapping[str, restriction_pb2_grpc.RestrictionServiceAsyncStub]
+    callers: Mapping[str, Caller]
     judge: Judge
     tally: Tally = field(default_factory=Tally)
 
@@ -69,7 +83,8 @@ class Load:
         """Ask by Check."""
         started = time.perf_counter()
         try:
-            answer = await self.stubs[asked.sector].Check(request_of(asked), timeout=CALL_TIMEOUT_S)
+            caller = self.callers[asked.sector]
+            answer = await caller.stub.Check(request_of(asked), timeout=CALL_TIMEOUT_S, metadata=caller.metadata)
         except grpc.aio.AioRpcError as error:
             self.tally.take(asked, self.judge, error.code())
             return
@@ -78,10 +93,11 @@ class Load:
 
     async def batch(self, batch: Sequence[Asked]) -> None:
         """Ask by BatchCheck; all of one sector."""
+        caller = self.callers[batch[0].sector]
         request = restriction_pb2.BatchCheckRequest(checks=[request_of(asked) for asked in batch])
         started = time.perf_counter()
         try:
-            response = await self.stubs[batch[0].sector].BatchCheck(request, timeout=CALL_TIMEOUT_S)
+            response = await caller.stub.BatchCheck(request, timeout=CALL_TIMEOUT_S, metadata=caller.metadata)
         except grpc.aio.AioRpcError as error:
             for asked in batch:
                 self.tally.take(asked, self.judge, error.code())
@@ -122,31 +138,6 @@ def by_sector(questions: Iterable[Asked], size: int) -> Iterator[list[Asked]]:
         if len(batch) == size:
             yield waiting.pop(asked.sector)
     yield from (batch for batch in waiting.values() if batch)
-
-
-@asynccontextmanager
-async def stubs(
-    address: str, keys: Mapping[str, str]
-) -> AsyncIterator[Mapping[str, restriction_pb2_grpc.RestrictionServiceAsyncStub]]:
-    """One stub per sector over one channel each, with the sector's credential on every call."""
-    channels = {
-        sector: grpc.aio.insecure_channel(address, interceptors=[_Bearer(key)]) for sector, key in keys.items()
-    }
-    try:
-        yield {sector: restriction_pb2_grpc.RestrictionServiceStub(channel) for sector, channel in channels.items()}
-    finally:
-        await asyncio.gather(*(channel.close() for channel in channels.values()))
-
-
-class _Bearer(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # the stub package types it as Any
-    """Adds the credential to each call."""
-
-    def __init__(self, key: str) -> None:
-        self._header = ("authorization", f"Bearer {key}")
-
-    async def intercept_unary_unary(self, continuation, details, request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - grpc gives no public types for these
-        metadata = [*(details.metadata or ()), self._header]
-        return await continuation(details._replace(metadata=metadata), request)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

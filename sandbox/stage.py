@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import settings
 from restriction.errors import NotReadyError
 
 START_TIMEOUT_S: Final = 60.0
@@ -70,7 +71,6 @@ class Stage:
         """The command line of one long-running part."""
         feed = f"127.0.0.1:{self.feed_port}"
         commands = {
-            "store": ["store", "run"],
             "court": ["publisher", "serve", "--dir", str(self.court), "--listen", feed],
             "agent": [
                 *("agent", "run", "--feed", f"http://{feed}", "--root", str(self.court / "feed" / "root.json")),
@@ -100,8 +100,8 @@ class Stage:
         self.running.pop(part).wait()
 
     def stop(self) -> None:
-        """Ask every part to end, gateway first and store last, and see that it did."""
-        for part in ("gateway", "agent", "court", "store"):
+        """Ask every part to end, gateway first, and see that it did; the embedded store ends after its last user."""
+        for part in ("gateway", "agent", "court"):
             if part in self.running:
                 self._end(self.running.pop(part))
 
@@ -122,7 +122,7 @@ class Stage:
                 if child.poll() is not None:
                     raise NotReadyError(f"{part} ended with {child.returncode}: read {self.home}/logs/{part}.log")
             if time.monotonic() > deadline_s:
-                raise NotReadyError(f"version {at_least_version} is not served after {timeout_s} s: read {self.home}/logs")
+                raise NotReadyError(f"version {at_least_version} not served after {timeout_s} s: read {self.home}/logs")
             time.sleep(0.05)
 
     def _serves(self, version: int) -> bool:
@@ -147,12 +147,11 @@ def prepare(home: Path, sectors: Iterable[str]) -> Stage:
     court = home / "court"
     stage = Stage(
         home, _free_port(), _free_port(), _free_port(),
-        {
-            **_inherited(),
+        settings.for_child({
             "LINTEL_HOME": str(home / "home"),
             "LINTEL_TOKEN_SECRET_FILE": str(court / "token.secret"),
             "LINTEL_UNITS_FILE": str(court / "units.yaml"),
-        },
+        }),
     )  # fmt: skip
     stage.lintel("publisher", "init", "--dir", str(court), "--sandbox")
     for sector in sectors:

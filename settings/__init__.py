@@ -20,7 +20,7 @@ import yaml
 
 from restriction.errors import SettingError
 
-__all__ = ["Settings", "current", "load"]
+__all__ = ["Settings", "current", "for_child", "load"]
 
 CONFIG_VARIABLE: Final = "LINTEL_CONFIG"
 _PREFIX: Final = "LINTEL_"
@@ -53,6 +53,12 @@ def current() -> Settings:
     environ = os.environ  # noqa: TID251 - the one place that reads the environment
     config_file = environ.get(CONFIG_VARIABLE)
     return load(environ, Path(config_file) if config_file else None)
+
+
+def for_child(values: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process started with these settings: all of ours but our own settings."""
+    environ = os.environ  # noqa: TID251 - a child inherits what this process was given
+    return {key: value for key, value in environ.items() if not key.startswith(_PREFIX)} | dict(values)
 
 
 def load(environ: Mapping[str, str], config_file: Path | None) -> Settings:
