@@ -15,22 +15,22 @@ from typing import Any, Final, TypeVar
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Key, Metadata, Role, Root, Signed, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Key, Metadata, Role, Root, Snapshot, Targets, Timestamp
 
 from restriction.change import ListId
 from restriction.errors import SettingError
+from restriction.listing import LIST_FIELD
 from settings.files import replace_file
 
 ROOT_KEYS: Final = ("root-1", "root-2", "root-3")
 ROOT_THRESHOLD: Final = 2
 ONLINE_ROLES: Final = (Targets.type, Snapshot.type, Timestamp.type)
-LIST_FIELD: Final = "lintel_list"
 # Two years: a root is renewed with keys from a safe, by people.
 _ROOT_LIFE: Final = dt.timedelta(days=730)
 _KEY_MODE: Final = 0o600
 _KEY_DIRECTORY_MODE: Final = 0o700
 
-_SignedT = TypeVar("_SignedT", bound=Signed)
+OnlineT = TypeVar("OnlineT", Targets, Snapshot, Timestamp)
 
 
 def instant(now_s: float) -> dt.datetime:
@@ -68,7 +68,7 @@ class OnlineSigners:
     def __init__(self, directory: Path) -> None:
         self._signers = {role: _signer(directory / "online" / f"{role}.pem") for role in ONLINE_ROLES}
 
-    def sign(self, metadata: Metadata[_SignedT]) -> bytes:
+    def sign(self, metadata: Metadata[OnlineT]) -> bytes:
         """The signed bytes of this role's metadata."""
         metadata.sign(self._signers[metadata.signed.type])
         return metadata.to_bytes()

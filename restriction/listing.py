@@ -12,6 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from restriction.change import Delta
+
+# Extra signed fields: the list in the root, the vouched instant in the timestamp.
+LIST_FIELD: Final = "lintel_list"
+AS_OF_FIELD: Final = "as_of"
 PARAMETERS_PATH: Final = "parameters.json"
 _DELTA: Final = re.compile(r"deltas/(0|[1-9][0-9]{0,17})-([1-9][0-9]{0,17})\.delta")
 _SNAPSHOT: Final = re.compile(r"snapshots/(0|[1-9][0-9]{0,17})/manifest")
@@ -28,6 +33,11 @@ class Step:
     def path(self) -> str:
         """Its name in the feed."""
         return f"deltas/{self.base}-{self.version}.delta"
+
+
+def step_of(delta: Delta) -> Step:
+    """How a feed lists this delta."""
+    return Step(delta.base_version, delta.after.version)
 
 
 def snapshot_directory(version: int) -> str:

@@ -7,8 +7,8 @@ the next `TrustedList` or is refused. Rules, in the order in which they are aske
    do not compare, so a new epoch needs a newly pinned root.
 2. LIST_GAP: a delta needs a held list, made under the same token key; a new key comes only with a snapshot, since
    tokens of different keys do not compare.
-3. LIST_ROLLBACK: a delta must lead to a later version than the held one, a snapshot never to an earlier one, and two
-   states of one version must be the same state.
+3. LIST_ROLLBACK: a delta must lead to a later version than the held one; a snapshot, with the deltas since, never to
+   an earlier one, and two states of one version must be the same state; a feed must not end below the held version.
 4. LIST_GAP: a delta must not start after the held version. One that starts before it (folded from several) is good,
    because its records are final: what the held list has of it already is written once more.
 5. LIST_FORGED: a delta without changes is a heartbeat: it cannot alter count or digest.
@@ -19,6 +19,7 @@ Signatures, sizes and canonical form are checked before; no clock is read here, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from restriction.change import Delta, ListId, ListState, Snapshot
@@ -40,23 +41,32 @@ class TrustedList:
             raise RefusedListError("LIST_GAP", "a delta needs a held list; load the snapshot")
         if delta.after.key_id != held.key_id:
             raise RefusedListError("LIST_GAP", "the delta is under another token key; load the snapshot")
-        if delta.after.version <= held.version:
-            raise RefusedListError("LIST_ROLLBACK", f"delta leads to {delta.after.version}, held is {held.version}")
+        self.require_later(delta.after.version)
         if delta.base_version > held.version:
             raise RefusedListError("LIST_GAP", f"delta starts at {delta.base_version}, held is {held.version}")
         if not delta.changes and (delta.after.digest, delta.after.count) != (held.digest, held.count):
             raise RefusedListError("LIST_FORGED", "a delta without changes alters the list")
         return replace(self, held=delta.after)
 
-    def accept_snapshot(self, snapshot: Snapshot) -> TrustedList:
-        """The list as this snapshot states it. Raises: RefusedListError by the rules above."""
+    def accept_snapshot(self, snapshot: Snapshot, since: Iterable[Delta] = ()) -> TrustedList:
+        """The list as this snapshot and the deltas since state it. Raises: RefusedListError by the rules above."""
         self._require_same_list(snapshot.state)
-        offered, held = snapshot.state, self.held
-        if held is not None and offered.version < held.version:
-            raise RefusedListError("LIST_ROLLBACK", f"snapshot is of {offered.version}, held is {held.version}")
-        if held is not None and offered.version == held.version and offered != held:
-            raise RefusedListError("LIST_ROLLBACK", f"snapshot differs from the held state of {held.version}")
-        return replace(self, held=offered)
+        offered, held = TrustedList(self.pinned, snapshot.state), self.held
+        for delta in since:
+            offered = offered.accept_delta(delta)
+        if offered.held is not None and held is not None and offered.held != held:
+            self.require_later(offered.held.version)
+        return offered
+
+    def require_later(self, version: int) -> None:
+        """Refuse a version that is not above the held one. Raises: RefusedListError."""
+        if self.held is not None and version <= self.held.version:
+            raise RefusedListError("LIST_ROLLBACK", f"version {version} is offered, {self.held.version} is held")
+
+    def require_reached(self, newest: int) -> None:
+        """Refuse a feed whose newest version is below the held one. Raises: RefusedListError."""
+        if self.held is not None and newest < self.held.version:
+            raise RefusedListError("LIST_ROLLBACK", f"the feed ends at {newest}, held is {self.held.version}")
 
     def _require_same_list(self, offered: ListState) -> None:
         if offered.list_id != self.pinned:

@@ -1,0 +1,115 @@
+"""From the book's queue to the signed feed, one delta at a time.
+
+Rules:
+- Whatever eases leaves the queue first (the book's order), and the lock is let go after every delta, so that a lift
+  submitted later goes ahead of additions that still wait.
+- The signed metadata is the truth. A crash between signing and marking leaves the book behind: what was signed is
+  marked again. A book that is ahead (a first load, or a feed restored from an older backup) is published as a snapshot.
+- Digest and count of a delta are computed from the records that it replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, takewhile
+from typing import Final, Protocol
+
+from publisher.feed import Feed
+from publisher.folding import make_room, publish_snapshot, write_snapshot
+from restriction.change import MAX_CHANGES_PER_DELTA, Change, Delta, Digest, ListState
+from restriction.errors import GapError
+from restriction.folding import MAX_RECORD_BYTES_PER_DELTA
+
+# A list that grows by more than this and more than twofold is read faster as a snapshot than as deltas.
+SNAPSHOT_BACKLOG: Final = 100_000
+PARTITIONS: Final = 256
+
+
+class Outbox(Protocol):
+    """What the book offers to whoever signs: changes that wait, and the records that were signed."""
+
+    @property
+    def state(self) -> ListState:
+        """The state that the published records amount to."""
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait."""
+
+    def next_changes(self, limit: int) -> Sequence[Change]:
+        """The changes to sign next, those that ease first, one for each token."""
+
+    def published(self, tokens: Iterable[bytes]) -> Mapping[bytes, bytes]:
+        """The published records of these tokens; a token without one is left out."""
+
+    def published_records(self, partition: int) -> Iterable[tuple[bytes, bytes]]:
+        """All published records of a partition, in token order."""
+
+    def mark_published(self, changes: Sequence[Change], state: ListState) -> None:
+        """Take these changes out of the queue and into the published records, in one step. Doing it twice is once."""
+
+
+def publish_queued(book: Outbox, feed: Feed, digest_key: bytes, clock: Callable[[], float]) -> ListState:
+    """Sign whatever the book has queued; gives the newest signed state."""
+    with feed.lock():
+        repair(book, feed, clock())
+        if _is_first_load(book):
+            _publish_whole(book, feed, digest_key, clock())
+    while True:
+        make_room(feed, clock())
+        with feed.lock():
+            repair(book, feed, clock())
+            changes = _fitting(book.next_changes(MAX_CHANGES_PER_DELTA))
+            if not changes:
+                return feed.state
+            delta = Delta(book.state.version, _after(book, changes, digest_key), tuple(changes))
+            feed.publish_delta(delta, clock())
+            book.mark_published(changes, delta.after)
+
+
+def repair(book: Outbox, feed: Feed, now_s: float) -> None:
+    """Make book and feed agree after a crash between signing and marking. The caller holds the lock."""
+    signed = feed.state
+    if book.state.version > signed.version:
+        _publish_book(book, feed, now_s)
+    elif book.state.version < signed.version:
+        way = feed.listing.way(book.state.version)
+        if way is None:
+            raise GapError("the book is older than every signed delta; restore the book from its backup")
+        for delta in map(feed.read_delta, way):
+            book.mark_published(delta.changes, delta.after)
+
+
+def _is_first_load(book: Outbox) -> bool:
+    return book.waiting > max(SNAPSHOT_BACKLOG, book.state.count)
+
+
+def _publish_whole(book: Outbox, feed: Feed, digest_key: bytes, now_s: float) -> None:
+    while changes := book.next_changes(MAX_CHANGES_PER_DELTA):
+        book.mark_published(changes, _after(book, changes, digest_key))
+    _publish_book(book, feed, now_s)
+
+
+def _publish_book(book: Outbox, feed: Feed, now_s: float) -> None:
+    partitions = ((partition, dict(book.published_records(partition))) for partition in range(PARTITIONS))
+    publish_snapshot(feed, write_snapshot(feed, book.state, partitions), now_s)
+
+
+def _fitting(changes: Sequence[Change]) -> Sequence[Change]:
+    """As many of the changes, from the first, as one delta may hold; at least one."""
+    sizes = accumulate(len(change.record) for change in changes)
+    return changes[: max(1, sum(1 for _ in takewhile(lambda size: size <= MAX_RECORD_BYTES_PER_DELTA, sizes)))]
+
+
+def _after(book: Outbox, changes: Sequence[Change], digest_key: bytes) -> ListState:
+    """The next state of the list, once these changes replaced what was published of their tokens."""
+    before = book.published([change.token for change in changes])
+    digest = Digest(digest_key, book.state.digest)
+    count = book.state.count
+    for change in changes:
+        old = before.get(change.token, b"")
+        digest.remove(change.token, old)
+        digest.add(change.token, change.record)
+        count += bool(change.record) - bool(old)
+    state = book.state
+    return ListState(state.list_id, state.version + 1, digest.value, count, state.key_id)

@@ -1,0 +1,75 @@
+"""The agent: moves the list in the store forward, a fifth of a second after the court's side has signed.
+
+Rules:
+- One pass is fetch · accept · apply · announce; each step is one call into one room, and no step reaches back.
+- A feed that is refused, expired or away stops acceptance, not service: the verified copy is applied all the same, so a
+  lost store is rebuilt from it and the list stays in service at its true age.
+- Whatever goes wrong is an alarm, and the next pass is the retry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from liststore.base import Announcement
+from sync_agent.alarms import FEED, STORE, Alarms
+from sync_agent.announcer import Announcer
+from sync_agent.applier import Applier
+from sync_agent.copy import VerifiedCopy
+from sync_agent.fetcher import FeedFetcher
+from sync_agent.filters import FilterImages
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What a pass calls into, in the order of the calls."""
+
+    fetcher: FeedFetcher
+    copy: VerifiedCopy
+    applier: Applier
+    announcer: Announcer
+    images: FilterImages
+
+
+class Agent:
+    """Follows one feed into one store; `in_service` is what the last pass left announced."""
+
+    def __init__(self, rooms: Rooms, alarms: Alarms, report: Callable[[Announcement | None], None]) -> None:
+        self._fetcher = rooms.fetcher
+        self._copy = rooms.copy
+        self._applier = rooms.applier
+        self._announcer = rooms.announcer
+        self._images = rooms.images
+        self._alarms = alarms
+        self._report = report
+        self.in_service: Announcement | None = None
+
+    async def sync_once(self) -> None:
+        """Move the list forward once: fetch · accept · apply · announce."""
+        with self._alarms.watching(FEED):
+            fetched = await self._fetcher.fetch(self._copy.position)
+            self._copy.accept(fetched)
+        with self._alarms.watching(STORE):
+            applied = await self._applier.apply(self._copy)
+            self.in_service = await self._announcer.announce(applied, self._copy.parameters)
+        self._alarms.heartbeat(self._copy.as_of)
+
+    async def run(self, stop: asyncio.Event, interval_s: float) -> None:
+        """Pass after pass until `stop` is set; a pass under way is finished first."""
+        refresh = asyncio.create_task(self._images.keep(lambda: self.in_service))
+        try:
+            while not stop.is_set():
+                await self.sync_once()
+                self._report(self.in_service)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), interval_s)
+        finally:
+            refresh.cancel()
+            with suppress(asyncio.CancelledError):
+                await refresh

@@ -1,0 +1,52 @@
+"""Puts in service what was applied: first the parameters, then the announcement.
+
+Rules:
+- An announcement follows the commit of all partitions, and repeats itself when only the vouched instant is newer.
+- `as_of` never goes down, and belongs to the state that is announced with it.
+- A generation that was replaced stays for a grace, since gateways may be in the middle of reading it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from liststore.base import Announcement, ListWriter
+from sync_agent.applier import Applied
+from sync_agent.spares import Spares
+
+# A gateway follows within a second or two; a minute covers one that builds its filter from the generation it reads.
+_GRACE_S: Final = 60.0
+
+
+class Announcer:
+    """Announces in one store."""
+
+    def __init__(self, store: ListWriter, spares: Spares) -> None:
+        self._store = store
+        self._spares = spares
+        self._parameters: tuple[int, bytes] | None = None
+
+    async def announce(self, applied: Applied | None, parameters: bytes | None) -> Announcement | None:
+        """What is in service now, None when nothing is. Raises: StoreUnavailableError, FencedError."""
+        before = await self._store.announcement()
+        if applied is None:
+            return before
+        await self._put_parameters(applied.generation.number, parameters)
+        after = Announcement(applied.generation, applied.state, applied.as_of)
+        if before is None or _is_news(before, after):
+            await self._store.announce(after, applied.additions)
+            self._spares.keep(after.generation)
+            if before is not None and before.generation != after.generation:
+                self._spares.add(before.generation, _GRACE_S)
+        await self._spares.drop_due(self._store, after.generation)
+        return after
+
+    async def _put_parameters(self, generation: int, parameters: bytes | None) -> None:
+        """Put them when they changed, and with every generation, since whatever lost the one lost the other too."""
+        if parameters is not None and self._parameters != (generation, parameters):
+            await self._store.put_parameters(parameters)
+            self._parameters = (generation, parameters)
+
+
+def _is_news(before: Announcement, after: Announcement) -> bool:
+    return (before.generation, before.state) != (after.generation, after.state) or after.as_of > before.as_of

@@ -1,0 +1,227 @@
+"""The verified copy: what the agent has accepted, on its own disk, so that it can serve without the court's side.
+
+`snapshots/<version>/` holds a manifest and its chunks, `deltas/` the deltas since; beside them lie `parameters.json`
+and `as_of`.
+Rules:
+- A list comes in whole or not at all: a manifest is written after its chunks, a delta by one rename, and what does not
+  follow on the rest is not part of the list.
+- Disk stays bounded: a newer snapshot takes away what it covers, and old deltas are folded.
+- Nothing here is served unproven: whoever loads from the copy computes the digest anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from restriction.change import MAX_DELTAS, Change, Delta, ListId, ListState, Snapshot, fold
+from restriction.envelope import decode_chunk, decode_delta, decode_snapshot, encode_delta, encode_snapshot
+from restriction.errors import RefusedListError, SettingError
+from restriction.folding import folded_runs
+from restriction.listing import PARAMETERS_PATH, Listing, Step, snapshot_path, step_of
+from restriction.parameters import Parameters
+from restriction.trusted_list import TrustedList
+from settings.files import replace_file
+from sync_agent.digests import by_partition
+from sync_agent.fetcher import Fetched, Held
+
+_log = logging.getLogger(__name__)
+_FOLDERS: Final = ("snapshots", "deltas")
+# Folding leaves at least as many apart, so that an agent a few versions behind still finds its way.
+_UNFOLDED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedList:
+    """A list in the copy: its snapshot, the way on from there, the state reached and the instant it is vouched for."""
+
+    snapshot: Snapshot
+    deltas: tuple[Step, ...]
+    state: ListState
+    as_of: int
+    parameters: bytes | None
+
+    def way_from(self, state: ListState) -> tuple[Step, ...] | None:
+        """The fewest deltas that lead from `state` to this list's; None when they do not, or it is of another key."""
+        mine = self.state
+        if (state.list_id, state.key_id) != (mine.list_id, mine.key_id):
+            return None
+        if state.version >= mine.version:
+            return () if state == mine else None
+        return Listing(tuple(sorted(self.deltas)), self.snapshot.state.version).way(state.version)
+
+
+class VerifiedCopy:
+    """The copy in one directory; `held` is the list in it, None before the first."""
+
+    def __init__(self, directory: Path, pinned: ListId) -> None:
+        self._directory = directory
+        self._pinned = pinned
+        self._timestamp = b""
+        self._fold_above = MAX_DELTAS
+        self.wants_snapshot = False
+        for name in _FOLDERS:
+            (directory / name).mkdir(parents=True, exist_ok=True)
+        self.held = self._open()
+
+    @property
+    def position(self) -> Held:
+        """What a fetcher has to know."""
+        held = self.held
+        if held is None:
+            return Held()
+        snapshot = held.snapshot.state.version
+        return Held(held.state.version, snapshot, held.parameters, self._timestamp, self.wants_snapshot)
+
+    @property
+    def as_of(self) -> int:
+        """The instant for which the held list is vouched; zero before the first."""
+        return self.held.as_of if self.held else 0
+
+    @property
+    def parameters(self) -> bytes | None:
+        """The parameters document held."""
+        return self.held.parameters if self.held else None
+
+    def accept(self, fetched: Fetched | None) -> None:
+        """Take in what follows on the held list; refused documents leave it as it was. Raises: RefusedListError."""
+        if fetched is None:
+            return
+        try:
+            accepted = self._accepted(fetched)
+        except RefusedListError as error:
+            self.wants_snapshot |= error.alarm == "LIST_GAP"
+            raise
+        if fetched.snapshot is not None:
+            self._keep_snapshot(fetched.snapshot)
+        for raw, step in zip(fetched.deltas, accepted.deltas[-len(fetched.deltas) :], strict=False):
+            replace_file(self._directory / step.path, raw)
+        if fetched.parameters is not None:
+            replace_file(self._directory / PARAMETERS_PATH, fetched.parameters)
+        replace_file(self._directory / "as_of", str(accepted.as_of).encode())
+        self.held = accepted
+        self._timestamp = fetched.timestamp
+        if fetched.snapshot is not None:
+            self._forget_all_but(accepted)
+        elif len(accepted.deltas) > self._fold_above:
+            self.held = self._folded(accepted)
+
+    def changes(self, way: Iterable[Step]) -> tuple[Change, ...]:
+        """The changes of these deltas, folded. Raises: RefusedListError when the disk holds something else."""
+        return fold(self._read_delta(step) for step in way)
+
+    def changed_records(self, held: VerifiedList) -> dict[int, dict[bytes, bytes]]:
+        """By partition, the final records of every token that the deltas of `held` changed (empty: removed)."""
+        return {
+            partition: {change.token: change.record for change in changes}
+            for partition, changes in by_partition(self.changes(held.deltas)).items()
+        }
+
+    def records(self, held: VerifiedList, partition: int, changed: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+        """The records of a partition: those of the snapshot with these made (empty: removed).
+
+        Raises: RefusedListError when the disk holds something else than was accepted.
+        """
+        chunk = next((chunk for chunk in held.snapshot.chunks if chunk.partition == partition), None)
+        records = decode_chunk(self._read(chunk.path), chunk) if chunk else {}
+        records.update(changed)
+        return {token: record for token, record in records.items() if record}
+
+    def discard(self) -> None:
+        """Forget everything: what is on disk did not come out as signed."""
+        self.held = None
+        for name in _FOLDERS:
+            shutil.rmtree(self._directory / name)
+            (self._directory / name).mkdir()
+
+    def _accepted(self, fetched: Fetched) -> VerifiedList:
+        held = self.held
+        trusted = TrustedList(self._pinned, held.state if held else None)
+        trusted.require_reached(fetched.newest)
+        if held is not None and fetched.as_of < held.as_of:
+            raise RefusedListError("LIST_ROLLBACK", "the feed vouches for an earlier instant than it did before")
+        deltas = [decode_delta(raw) for raw in fetched.deltas]
+        if fetched.parameters is not None:
+            _require_parameters(fetched.parameters)
+        if fetched.snapshot is not None:
+            trusted = trusted.accept_snapshot(fetched.snapshot, deltas)
+        else:
+            for delta in deltas:
+                trusted = trusted.accept_delta(delta)
+        snapshot = fetched.snapshot or (held.snapshot if held else None)
+        if trusted.held is None or snapshot is None:
+            raise RefusedListError("LIST_GAP", "the feed has no snapshot to start from")
+        before = held.deltas if held and fetched.snapshot is None else ()
+        parameters = fetched.parameters or (held.parameters if held else None)
+        return VerifiedList(snapshot, (*before, *map(step_of, deltas)), trusted.held, fetched.as_of, parameters)
+
+    def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        """Write the manifest; its chunks were fetched into place."""
+        path = self._directory / snapshot_path(snapshot.state.version)
+        path.parent.mkdir(exist_ok=True)
+        replace_file(path, encode_snapshot(snapshot))
+        self.wants_snapshot = False
+
+    def _folded(self, held: VerifiedList) -> VerifiedList:
+        """The same list by fewer deltas; where folding does not suffice, a newer snapshot is wanted."""
+        steps = list(held.deltas)
+        for folded, run in folded_runs(map(self._read_delta, held.deltas[:-_UNFOLDED])):
+            replace_file(self._directory / step_of(folded).path, encode_delta(folded))
+            at = steps.index(step_of(run[0]))
+            steps[at : at + len(run)] = [step_of(folded)]
+        self.wants_snapshot = len(steps) > MAX_DELTAS - _UNFOLDED
+        self._fold_above = max(MAX_DELTAS, len(steps) + _UNFOLDED)
+        fewer = replace(held, deltas=tuple(steps))
+        self._forget_all_but(fewer)
+        return fewer
+
+    def _forget_all_but(self, held: VerifiedList) -> None:
+        kept = {step.path for step in held.deltas}
+        for path in (self._directory / "deltas").iterdir():
+            if f"deltas/{path.name}" not in kept:
+                path.unlink()
+        for directory in (self._directory / "snapshots").iterdir():
+            if directory.name != str(held.snapshot.state.version):
+                shutil.rmtree(directory)
+
+    def _open(self) -> VerifiedList | None:
+        """The list on disk; None when there is none, or none of the pinned list that can be read."""
+        paths = [str(path.relative_to(self._directory)) for path in self._directory.glob("*/**/*") if path.is_file()]
+        listing = Listing.of(paths)
+        if listing.snapshot is None:
+            return None
+        try:
+            snapshot = decode_snapshot(self._read(snapshot_path(listing.snapshot)))
+            way = listing.way(listing.snapshot) or ()
+            trusted = TrustedList(self._pinned).accept_snapshot(snapshot, map(self._read_delta, way))
+        except RefusedListError as error:
+            _log.warning("the verified copy is not whole and is fetched anew: %s", error)
+            return None
+        as_of = self._directory / "as_of"
+        parameters = self._directory / PARAMETERS_PATH
+        return VerifiedList(
+            snapshot, way, trusted.held or snapshot.state,
+            int(as_of.read_bytes()) if as_of.exists() else 0, parameters.read_bytes() if parameters.exists() else None,
+        )  # fmt: skip
+
+    def _read_delta(self, step: Step) -> Delta:
+        return decode_delta(self._read(step.path))
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return (self._directory / path).read_bytes()
+        except FileNotFoundError as error:
+            raise RefusedListError(
+                "COPY_DAMAGED", f"{path} is gone from the verified copy; it is fetched anew"
+            ) from error
+
+
+def _require_parameters(document: bytes) -> None:
+    try:
+        Parameters.from_bytes(document)
+    except SettingError as error:
+        raise RefusedListError("LIST_FORGED", f"{error}; the last good parameters stay") from error

@@ -1,0 +1,191 @@
+"""Fetches what the signed feed has and the verified copy lacks.
+
+Rules:
+- Nothing leaves this room that is not under the chain of signatures from the pinned root; what it means is decided in
+  `restriction.trusted_list`.
+- A look at the small timestamp file comes first: when it is the one already accepted, nothing else is asked for.
+- Sizes are checked against the limits of `restriction.envelope` before a byte is asked for.
+
+python-tuf reads the clock itself (expiry) and blocks; it runs in a thread, one updater at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
+from tuf.ngclient import Updater, UpdaterConfig
+
+from restriction.change import Chunk, ListId, Snapshot
+from restriction.envelope import MAX_DELTA_BYTES, MAX_MANIFEST_BYTES, decode_snapshot
+from restriction.errors import RefusedListError, SettingError
+from restriction.listing import AS_OF_FIELD, LIST_FIELD, PARAMETERS_PATH, Listing, Step, snapshot_path
+from settings.files import replace_file
+from sync_agent.transport import Transport, renamed
+
+MAX_TIMESTAMP_BYTES: Final = 16 << 10
+MAX_PARAMETERS_BYTES: Final = 4 << 20
+# A frame may be a little longer than its content when that does not compress.
+_FRAMING: Final = 1.02
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSource:
+    """Where a feed is and what it is trusted by: the bytes of the pinned root."""
+
+    url: str
+    root: bytes
+
+    @property
+    def list_id(self) -> ListId:
+        """The list that the root names. Raises: SettingError when it names none."""
+        try:
+            fields = Metadata[Root].from_bytes(self.root).signed.unrecognized_fields[LIST_FIELD]
+            return ListId(str(fields["name"]), str(fields["environment"]), int(fields["epoch"]))
+        except (DeserializationError, KeyError, TypeError, ValueError) as error:
+            raise SettingError("root file: it names no list; take feed/root.json of the publisher") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the verified copy has: its newest version, its snapshot's, its parameters, and the timestamp accepted last.
+
+    `wants_snapshot` asks for the feed's snapshot if that is newer than the one held.
+    """
+
+    version: int | None = None
+    snapshot: int | None = None
+    parameters: bytes | None = None
+    timestamp: bytes = b""
+    wants_snapshot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Documents under one signed timestamp; the chunks of a snapshot lie in the directory given for them."""
+
+    timestamp: bytes
+    as_of: int
+    newest: int
+    snapshot: Snapshot | None
+    deltas: tuple[bytes, ...]
+    parameters: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What one refresh has verified."""
+
+    updater: Updater
+    timestamp: bytes
+    as_of: int
+    files: Mapping[str, TargetFile]
+
+
+class FeedFetcher:
+    """Reads one feed by its URL, trusting what the pinned root leads to."""
+
+    def __init__(self, source: FeedSource, directory: Path, transport: Transport, progress: Progress) -> None:
+        self._url = source.url.rstrip("/")
+        self._root = source.root
+        self._metadata = directory / "metadata"
+        self._targets = directory / "incoming"
+        self._chunks = directory
+        self._transport = transport
+        self._progress = progress
+        self._metadata.mkdir(parents=True, exist_ok=True)
+        self._targets.mkdir(exist_ok=True)
+
+    async def fetch(self, held: Held) -> Fetched | None:
+        """What is newer than `held`; None when its timestamp is the newest.
+
+        Raises: RefusedListError, FeedUnreachableError.
+        """
+        return await asyncio.to_thread(self._fetch, held)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._transport.close()
+
+    def _fetch(self, held: Held) -> Fetched | None:
+        with renamed():
+            if (
+                self._transport.download_bytes(f"{self._url}/metadata/timestamp.json", MAX_TIMESTAMP_BYTES)
+                == held.timestamp
+            ):
+                return None
+            verified = self._refresh()
+            listing = Listing.of(verified.files)
+            return self._documents(verified, listing, held)
+
+    def _refresh(self) -> _Verified:
+        updater = Updater(
+            str(self._metadata), f"{self._url}/metadata/", str(self._targets), f"{self._url}/targets/",
+            self._transport, UpdaterConfig(timestamp_max_length=MAX_TIMESTAMP_BYTES), bootstrap=self._root,
+        )  # fmt: skip
+        updater.refresh()
+        # The updater lists no targets, but what it has verified it leaves in its directory.
+        raw = (self._metadata / "timestamp.json").read_bytes()
+        as_of = Metadata[Timestamp].from_bytes(raw).signed.unrecognized_fields.get(AS_OF_FIELD)
+        if type(as_of) is not int:
+            raise RefusedListError("LIST_FORGED", "the timestamp does not say as_of; the last good list stays")
+        targets = Metadata[Targets].from_file(str(self._metadata / "targets.json")).signed
+        return _Verified(updater, raw, as_of, targets.targets)
+
+    def _documents(self, verified: _Verified, listing: Listing, held: Held) -> Fetched:
+        way = None if held.version is None else listing.way(held.version)
+        newer = listing.snapshot is not None and listing.snapshot > (-1 if held.snapshot is None else held.snapshot)
+        snapshot = None
+        if way is None or (held.wants_snapshot and newer):
+            snapshot, way = self._snapshot(verified, listing)
+        deltas = tuple(self._document(verified, step.path, MAX_DELTA_BYTES) for step in way)
+        parameters = self._parameters(verified, held.parameters)
+        return Fetched(verified.timestamp, verified.as_of, listing.newest, snapshot, deltas, parameters)
+
+    def _snapshot(self, verified: _Verified, listing: Listing) -> tuple[Snapshot, tuple[Step, ...]]:
+        way = None if listing.snapshot is None else listing.way(listing.snapshot)
+        if listing.snapshot is None or way is None:
+            raise RefusedListError(
+                "LIST_GAP", "the feed's deltas do not follow on its snapshot; the last good list stays"
+            )
+        snapshot = decode_snapshot(self._document(verified, snapshot_path(listing.snapshot), MAX_MANIFEST_BYTES))
+        for done, chunk in enumerate(snapshot.chunks):
+            self._progress("fetching the snapshot", done, len(snapshot.chunks))
+            self._chunk(chunk)
+        return snapshot, way
+
+    def _chunk(self, chunk: Chunk) -> None:
+        """Download a chunk unless it lies there whole, as after a cut; what it holds is checked when it is applied."""
+        path = self._chunks / chunk.path
+        if path.exists() and path.stat().st_size == chunk.length:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = self._transport.download_bytes(f"{self._url}/targets/{chunk.path}", chunk.length)
+        if hashlib.sha256(content).digest() != chunk.sha256:
+            raise RefusedListError(
+                "LIST_FORGED", "a chunk has another SHA-256 than its manifest says; it is fetched again"
+            )
+        replace_file(path, content)
+
+    def _parameters(self, verified: _Verified, held: bytes | None) -> bytes | None:
+        target = verified.files.get(PARAMETERS_PATH)
+        if target is None or (held is not None and target.hashes["sha256"] == hashlib.sha256(held).hexdigest()):
+            return None
+        return self._document(verified, PARAMETERS_PATH, MAX_PARAMETERS_BYTES)
+
+    def _document(self, verified: _Verified, path: str, max_bytes: int) -> bytes:
+        target = verified.files[path]
+        if target.length > max_bytes * _FRAMING:
+            raise RefusedListError("LIST_OVERSIZED", f"{path} has {target.length} bytes, at most {max_bytes} are taken")
+        local = Path(verified.updater.download_target(target))
+        content = local.read_bytes()
+        local.unlink()
+        return content

@@ -1,0 +1,49 @@
+"""Puts the agent together from its rooms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from liststore.base import ListWriter
+from restriction.token import Secrets
+from sync_agent.agent import Agent, Rooms
+from sync_agent.alarms import Alarms
+from sync_agent.announcer import Announcer
+from sync_agent.applier import Applier
+from sync_agent.copy import VerifiedCopy
+from sync_agent.fetcher import FeedFetcher, FeedSource, Progress
+from sync_agent.filters import FilterImages
+from sync_agent.loader import Loader
+from sync_agent.report import Report
+from sync_agent.spares import Spares
+from sync_agent.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlace:
+    """Where an agent gets its list, and where it keeps its own files."""
+
+    source: FeedSource
+    state_directory: Path
+
+
+def build_agent(
+    place: AgentPlace, store: ListWriter, secrets: Secrets, progress: Progress, clock: Callable[[], float]
+) -> Agent:
+    """An agent over this store. Raises: SettingError when the pinned root is not one."""
+    directory = place.state_directory
+    directory.mkdir(parents=True, exist_ok=True)
+    copy = VerifiedCopy(directory, place.source.list_id)
+    spares = Spares(directory / "generations.json", clock)
+    rooms = Rooms(
+        FeedFetcher(place.source, directory, Transport(time.monotonic), progress),
+        copy,
+        Applier(store, secrets, Loader(store, spares, progress)),
+        Announcer(store, spares),
+        FilterImages(store),
+    )
+    alarms = Alarms(clock)
+    return Agent(rooms, alarms, Report(directory / "status.json", alarms))
