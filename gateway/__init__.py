@@ -1,0 +1,1 @@
+"""Answers: who asks, may they ask, and what the list says about one sale."""

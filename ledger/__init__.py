@@ -1,0 +1,1 @@
+"""Who was told what: the record that precedes every answer about a subject."""

@@ -1,0 +1,1 @@
+"""Doors: thin, three moves a handler - convert, call, convert."""

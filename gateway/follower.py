@@ -1,0 +1,193 @@
+"""Follows the list: sees what is announced, fills the filter up to it, and swaps the view that answers are made from.
+
+Rules that hold here:
+- I5: the floor never goes down; an announcement below it is refused and the view in service stays.
+- I9: a view is shown only when its filter contains every token up to its version, or without a filter.
+- A filter that cannot follow for `MAX_LAG_S` is left out: the exact store is asked about everybody until it can.
+- Whatever fails, the last view stays in service at its true age: it is measured from the court side's signed time, and
+  by a clock that nobody sets.
+
+A hint is only a reason to look. What is read is sealed and checked by the store's reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from gateway.filters import Reach, build, filled
+from gateway.floor import Floor
+from gateway.question import Clocks
+from gateway.views import View
+from liststore.base import Announcement, ListReader
+from restriction.errors import LintelError, NotReadyError, SettingError, StoreUnavailableError
+from restriction.parameters import Parameters
+from restriction.token import Secrets, TokenKeys
+
+POLL_INTERVAL_S: Final = 0.2
+MAX_LAG_S: Final = 2.0
+_log: Final = structlog.get_logger(__name__)
+
+OnView = Callable[[View], Awaitable[None]]
+
+
+class Follower:
+    """Holds the view in service and moves it forward."""
+
+    def __init__(self, store: ListReader, secrets: Secrets, floor: Floor, clocks: Clocks, on_view: OnView) -> None:
+        self._store = store
+        self._keys = {keys.key_id: keys for keys in (secrets.current, secrets.successor) if keys is not None}
+        self._floor = floor
+        self._clocks = clocks
+        self._on_view = on_view
+        self._view: View | None = None
+        self._reach: Reach | None = None
+        self._build: asyncio.Task[Reach] | None = None
+        self._behind_since_s: float | None = None
+        self._document: bytes | None = None
+        self._hinted = asyncio.Event()
+        self.problem = "no list was read yet"
+
+    def current(self) -> View:
+        """The view in service. Raises: NotReadyError while there is none."""
+        if self._view is None:
+            raise NotReadyError(f"nothing is loaded: {self.problem}")
+        return self._view
+
+    async def advance(self) -> None:
+        """One step: see what is announced, read what is lacking, set its bits, raise the floor, swap the view, tell.
+
+        Raises: LintelError when the step cannot be made; the view in service stays.
+        """
+        announced = await self._store.announcement()
+        if announced is None:
+            raise NotReadyError("no list is announced: start the agent, or wait for its first load")
+        if self._is_shown(announced):
+            return
+        self._floor.require_at_or_above(announced.state)
+        keys, parameters = self._keys_of(announced), await self._parameters()
+        reach = await self._follow(announced)
+        await asyncio.to_thread(self._floor.rise_to, announced.state)
+        await self._show(
+            View(announced, keys, parameters, None if reach is None else reach.filter, self._born_s(announced))
+        )
+
+    async def run(self) -> None:
+        """Follow until cancelled: a step at every hint, and one at least every `POLL_INTERVAL_S`."""
+        listener = asyncio.create_task(self._listen())
+        try:
+            while True:
+                await self._step()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._hinted.wait(), POLL_INTERVAL_S)
+                self._hinted.clear()
+        finally:
+            listener.cancel()
+            if self._build is not None:
+                self._build.cancel()
+
+    def _is_shown(self, announced: Announcement) -> bool:
+        """Whether there is nothing to do: this is shown with a filter, and no better filter is ready."""
+        view, ready = self._view, self._build is not None and self._build.done()
+        return view is not None and view.announcement == announced and view.filter is not None and not ready
+
+    async def _follow(self, announced: Announcement) -> Reach | None:
+        """A reach of the announced version; None when it is so late that the store must be asked about everybody.
+
+        Raises: StoreUnavailableError while it is not yet that late.
+        """
+        now_s = self._clocks.monotonic()
+        self._behind_since_s = now_s if self._behind_since_s is None else self._behind_since_s
+        grace_s = self._behind_since_s + MAX_LAG_S - now_s
+        try:
+            self._reach = await self._reach_of(announced, grace_s)
+        except StoreUnavailableError:
+            if grace_s > 0:
+                raise
+            return None
+        if self._reach is not None:
+            self._behind_since_s = None
+        return self._reach
+
+    async def _reach_of(self, announced: Announcement, grace_s: float) -> Reach | None:
+        """The filter built beside, or else the one in service, filled up to the announced version."""
+        reach = await filled(self._take_build(), self._store, announced)
+        reach = reach or await filled(self._reach, self._store, announced)
+        if reach is None or reach.is_nearly_full:
+            self._build_beside(announced, use_image=reach is None)
+        if reach is None and self._build is not None:
+            await asyncio.wait([self._build], timeout=max(0.0, grace_s))
+            reach = await filled(self._take_build(), self._store, announced)
+        return reach
+
+    def _build_beside(self, announced: Announcement, *, use_image: bool) -> None:
+        if self._build is None:
+            self._build = asyncio.create_task(build(self._store, announced, use_image=use_image))
+
+    def _take_build(self) -> Reach | None:
+        """The finished build, once; a failed one is reported, and the next step begins another."""
+        if self._build is None or not self._build.done():
+            return None
+        finished, self._build = self._build, None
+        error = finished.exception()
+        if error is not None:
+            _log.error("filter_build_failed", error=type(error).__name__)
+            return None
+        return finished.result()
+
+    def _keys_of(self, announced: Announcement) -> TokenKeys:
+        key_id = announced.state.key_id
+        if key_id not in self._keys:
+            raise SettingError(f"token key {key_id} is unknown here: bring the successor's line into the secret file")
+        return self._keys[key_id]
+
+    async def _parameters(self) -> Parameters:
+        """The parameters in force, parsed again only when the document changed."""
+        document = await self._store.parameters()
+        if self._view is not None and document == self._document:
+            return self._view.parameters
+        try:
+            parameters = Parameters() if document is None else await asyncio.to_thread(Parameters.from_bytes, document)
+        except SettingError as error:
+            if self._view is None:
+                raise
+            _log.error("parameters_refused", problem=str(error), in_force=self._view.parameters.version)
+            parameters = self._view.parameters
+        self._document = document
+        return parameters
+
+    def _born_s(self, announced: Announcement) -> float:
+        return self._clocks.monotonic() - max(0.0, self._clocks.wall() - announced.as_of)
+
+    async def _show(self, view: View) -> None:
+        before, self._view = self._view, view
+        if before is None or (before.filter is None) != (view.filter is None):
+            _log.info(
+                "view_changed", version=view.version, filter="in use" if view.filter is not None else "asking the store"
+            )
+        await self._on_view(view)
+
+    async def _step(self) -> None:
+        """A step whose failure is reported once and changes nothing: the follower outlives every store."""
+        problem = ""
+        try:
+            await self.advance()
+        except LintelError as error:
+            problem = str(error)
+        except Exception as error:  # noqa: BLE001 - a follower that ends leaves a gateway that silently ages
+            problem = type(error).__name__
+        if problem != self.problem:
+            _log.log(30 if problem else 20, "following", problem=problem or "none")
+            self.problem = problem
+
+    async def _listen(self) -> None:
+        """Wake the follower at every hint; when hints end, polling goes on."""
+        while True:
+            with contextlib.suppress(LintelError):
+                async for _ in self._store.hints():
+                    self._hinted.set()
+            await asyncio.sleep(POLL_INTERVAL_S)
