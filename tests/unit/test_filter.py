@@ -120,6 +120,11 @@ def test_header_that_does_not_fit_the_bits_is_refused(offset: int, form: str, va
         ListFilter.from_image(signed(bytes(body)))
 
 
+def test_surplus_bits_are_refused() -> None:
+    with pytest.raises(FilterCorruptError):
+        ListFilter.from_image(signed(filled(numbered(10)).to_image()[:-32] + b"\0"))
+
+
 def test_bits_of_a_library_that_hashes_otherwise_are_refused() -> None:
     """Such a filter would answer `absent` for everybody on the list."""
     image = filled([]).to_image()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from restriction.errors import InvalidFieldError
@@ -71,6 +71,7 @@ def test_names_are_never_matched_loosely(one: str, other: str) -> None:
 
 
 @given(st.text(max_size=40))
+@example("Mu\N{ZERO WIDTH SPACE}\N{COMBINING DIAERESIS}ller")
 def test_canonical_name_of_a_canonical_name_is_itself(raw: str) -> None:
     try:
         once = canonical_name(raw)
