@@ -19,7 +19,9 @@ def _today() -> dt.date:
 
 
 _date = click.DateTime(["%Y-%m-%d"])
-_subjects = click.option("--subjects", type=click.IntRange(min=1), default=10_000, show_default=True, help="Size of the list.")
+_subjects = click.option(
+    "--subjects", type=click.IntRange(min=1), default=10_000, show_default=True, help="Size of the list."
+)
 _seed = click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same lines.")
 _output = click.option("-o", "--output", type=click.File("w", encoding="utf-8"), default="-", help="File to write.")
 _as_of = click.option("--date", "date", type=_date, default=None, help="The list's own day; today if left out.")

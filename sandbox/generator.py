@@ -44,6 +44,7 @@ _PER_MILLE: Final = 1000
 _FATES: Final = ("PENDING", "SUSPENDED", "EXEMPT", "LIFTED", "RETAINED", "ENDING", "ACTIVE")
 _FATE_BOUNDS: Final = (20, 40, 70, 90, 100, 105)  # upper bounds of all but the last, of 1,000 subjects
 _PER_CENT: Final = 100
+_OPEN_SHARE: Final = 70  # of 100: terms without an end
 _WRITTEN_SHARE, _FEW_SHARE = 4, 6  # of 100: every grant written out and explicit; for persons, travel and lodging alone
 
 
@@ -57,7 +58,7 @@ class Sample:
 
 
 class Plan:
-    """What a list says of one subject: its entry's id and court, and what has become of it (`fate`, one of `_FATES`)."""
+    """What a list says of one subject: its entry's id and court, and its `fate`, one of `_FATES`."""
 
     __slots__ = ("court", "dice", "entry_id", "fate", "grants_share", "number", "who")
 
@@ -166,7 +167,8 @@ def _lift_line(plan: Plan, at: str, ordinal: int) -> str:
 def _exempt_line(plan: Plan, at: str, ordinal: int) -> str:
     rest = (
         f',"exemption":{{"id":"x-{plan.entry_id}","holder":"subject","measures":["AIR","RAIL"],'
-        f'"from":"{_iso(ordinal - 1)}","until":"{_iso(ordinal + 9)}","reason_code":"FUNERAL","approved_by":"{plan.court}"}}'
+        f'"from":"{_iso(ordinal - 1)}","until":"{_iso(ordinal + 9)}","reason_code":"FUNERAL",'
+        f'"approved_by":"{plan.court}"}}'
     )
     return _event_line("EXEMPT", plan, at, _EXEMPT_BASIS, rest)
 
@@ -182,7 +184,7 @@ def _dates(dice: Dice, today: int, fate: str) -> _Dates:
     if fate == "ENDING":
         until = today + 1 + dice.below(20)
         return _Dates(until - _TERM_DAYS - 5, until - _TERM_DAYS, until, 2)
-    if dice.below(10) < 7:
+    if dice.below(_PER_CENT) < _OPEN_SHARE:
         decided = today - 6 - dice.below(1200)
         return _Dates(decided, decided + 5, None, 1)
     decided = today - 6 - dice.below(700)

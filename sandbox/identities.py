@@ -121,7 +121,8 @@ class Fixed:
                 "kind": "PERSON", "name": self.name, "former_names": [],
                 "documents": [{"type": self.paper.type, "number": self.paper.number}],
             },
-            "court": _COURT, "case_no": f"({start[:4]})粤08执{self.slug}号", "basis_doc_no": f"({start[:4]})粤08民终1号",
+            "court": _COURT, "case_no": f"({start[:4]})粤08执{self.slug}号",
+            "basis_doc_no": f"({start[:4]})粤08民终1号",
             "ground": 1, "decision_no": f"({start[:4]})粤08执{self.slug}号之一", "decided_at": _day(today, -40),
             "served_at": _day(today, -35), "risk_notice_at": _day(today, -60), "term_from": start, "term_until": None,
             "publishable": True, "links": [], "grants": [grant],
@@ -134,7 +135,8 @@ class Fixed:
         instant = f"{at or _day(today, -1)}T09:00:00+08:00"
         return {
             "event_id": f"{kind.lower()}-fixed-{self.slug}", "type": kind, "issued_at": instant,
-            "effective_at": instant, "issuer": _COURT, "legal_basis": "法释〔2015〕17号", "entry_id": f"fixed-{self.slug}",
+            "effective_at": instant, "issuer": _COURT, "legal_basis": "法释〔2015〕17号",
+            "entry_id": f"fixed-{self.slug}",
         }  # fmt: skip
 
 

@@ -83,7 +83,8 @@ PAIRS: Final = (
     ("hotel", "venue"), ("venue", "venue"), ("travel_agency", "outbound_tour"), ("resort", "resort"),
     ("travel_agency", "resort"), ("private_school", "tuition"), ("insurer", "insurance"), ("housing", "construction"),
     ("car_dealer", "vehicle"), ("property_registry", "property"), ("housing", "property"),
-    ("resource_exchange", "property"), ("resource_exchange", "resource_development"), ("equity_exchange", "state_equity"),
+    ("resource_exchange", "property"), ("resource_exchange", "resource_development"),
+    ("equity_exchange", "state_equity"),
 )  # fmt: skip
 
 
@@ -101,7 +102,9 @@ def question(of: Sample, dice: random.Random) -> Question:
     if product in PERSONS_ONLY and paper.type in {"UNIFIED_SOCIAL_CREDIT_CODE", "ORGANISATION_CODE"}:
         sector, product = "property_registry", "property"
     date = of.today + dt.timedelta(dice.randrange(FARTHEST_DAY)) if product in DATED else None
-    return Question(sector, product, _fields(sector, product, dice), paper.type, paper.number, name, paper.country, date)
+    return Question(
+        sector, product, _fields(sector, product, dice), paper.type, paper.number, name, paper.country, date
+    )
 
 
 def _asked(of: Sample, dice: random.Random) -> tuple[str, Paper]:

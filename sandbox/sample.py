@@ -16,7 +16,9 @@ from sandbox import documents
 from sandbox.documents import Paper
 
 T = TypeVar("T")
-SURNAMES: Final = tuple("李王张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许邓韩冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁")
+SURNAMES: Final = tuple(
+    "李王张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许邓韩冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁"
+)
 GIVEN: Final = tuple("伟芳秀英敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂华建国文辉玲梅红波斌宇浩凯雪飞鑫龙志海燕春云")
 LATIN: Final = ("ANNA KELLER", "JOHN MERCER", "LI NA TAN", "MARIO ROSSI", "SOFIA IVANOVA", "TOMAS NOVAK")
 DOTTED: Final = ("买买提·艾力", "阿依古丽·吐尔逊", "多吉·才让", "巴特尔·苏和")
@@ -28,6 +30,10 @@ ROLES: Final = ("LEGAL_REPRESENTATIVE", "PRINCIPAL", "ACTUAL_CONTROLLER", "RESPO
 LINKED_FROM: Final = 10**9
 STRANGERS_FROM: Final = 2 * 10**9
 MAX_LINKS: Final = 4
+_SHARES: Final = 1000
+_UNITS: Final = 150
+# Upper bounds among persons, in order; the rest holds documents that carry no birth date.
+_RESIDENTS, _OLD_CARDS, _PASSPORTS, _RESIDENCE_PERMITS = 950, 970, 980, 985
 _WITHOUT_BIRTH_DATE: Final = (documents.home_return_permit, documents.taiwan_permit, documents.permanent_resident)
 _BIRTH_DATE: Final = "1980-06-15"  # decides nothing but that the holder is of age
 
@@ -80,7 +86,7 @@ class Subject:
 def subject(seed: int, index: int) -> Subject:
     """The subject of this index: 85 % persons, 15 % units."""
     dice = Dice(seed, "subject", index)
-    return _unit(dice, index) if dice.below(100) < 15 else _person(dice, index)
+    return _unit(dice, index) if dice.below(_SHARES) < _UNITS else _person(dice, index)
 
 
 def stranger(seed: int, index: int) -> Subject:
@@ -90,17 +96,17 @@ def stranger(seed: int, index: int) -> Subject:
 
 
 def _person(dice: Dice, index: int) -> Subject:
-    share = dice.below(1000)
-    if share < 950:
+    share = dice.below(_SHARES)
+    if share < _RESIDENTS:
         former = (_chinese_name(dice),) if dice.below(50) == 0 else ()
         name = dice.pick(DOTTED) if dice.below(100) == 0 else _chinese_name(dice)
         second = (documents.passport(index),) if dice.below(25) == 0 else ()
         return Subject("PERSON", name, former, (documents.resident(index), *second))
-    if share < 970:
+    if share < _OLD_CARDS:
         return Subject("PERSON", _chinese_name(dice), (), (documents.resident_15(index),))
-    if share < 980:
+    if share < _PASSPORTS:
         return Subject("PERSON", dice.pick(LATIN), (), (documents.passport(index),), (), _BIRTH_DATE)
-    if share < 985:
+    if share < _RESIDENCE_PERMITS:
         return Subject("PERSON", _chinese_name(dice), (), (documents.residence_permit(index),))
     paper = dice.pick(_WITHOUT_BIRTH_DATE)(index)
     return Subject("PERSON", _chinese_name(dice), (), (paper,), (), _BIRTH_DATE)

@@ -58,7 +58,7 @@ class Holder:
     """The debtor (`subject`) or one linked person (`link:<id>`). `weak`: keys known from 15 digits only."""
 
     label: str
-    unit: bool
+    kind: str  # PERSON or UNIT
     names: frozenset[str]
     keys: frozenset[Key]
     weak: frozenset[Key]
@@ -225,12 +225,9 @@ class PlainList:
         subject = tuple(replace(grant, until=_earlier(grant.until, until)) for grant in entry.grants)
         kept = tuple(g for g in subject if g.holder == "subject" and g.measure in line["measures"])
         holders = tuple(holder for holder in entry.holders if holder.label == "subject")
-        self._keep(
-            replace(
-                entry, state="RETAINED", grants=kept, holders=holders, until=until,
-                retained=tuple(line["measures"]), retained_until=until,
-            )  # fmt: skip
-        )
+        held = tuple(line["measures"])
+        entry = replace(entry, state="RETAINED", grants=kept, holders=holders, until=until)
+        self._keep(replace(entry, retained=held, retained_until=until))
         return "accepted"
 
     def _correct(self, entry: Entry, line: Line) -> str:
@@ -263,8 +260,8 @@ class PlainList:
             if not any(release.name == line["exemption_id"] for release in entry.releases):
                 return "rejected"
             cut = tuple(
-                replace(release, until=min(release.until, now.date())) if release.name == line["exemption_id"] else release
-                for release in entry.releases
+                replace(r, until=min(r.until, now.date())) if r.name == line["exemption_id"] else r
+                for r in entry.releases
             )
             self._keep(replace(entry, releases=cut))
             return "accepted"
@@ -287,12 +284,12 @@ class PlainList:
 
     def _relink(self, entry: Entry, line: Line) -> str:
         if line["type"] == "LINK_ADD":
-            if entry.holders[0].unit is False:
+            if entry.holders[0].kind != "UNIT":
                 return "rejected"
             link = _link_of(line["link"], entry.decided)
             if link is None:
                 return "rejected"
-            grants = (*entry.grants, *_default(link, entry))
+            grants = (*entry.grants, *_default(link.label, link.kind, entry.start))
             self._keep(replace(entry, holders=(*entry.holders, link), grants=grants))
             return "accepted"
         label = f"link:{line['link_id']}"
@@ -338,12 +335,12 @@ def _refusal(raw: Line, line: Line, now: dt.datetime) -> bool:
     start, until = _date(raw["term_from"]), raw["term_until"]
     if raw["ground"] != 1 and (until is None or _date(until) > _years_later(start, LONGEST_TERM_YEARS)):
         return True
-    return any(not _grantable(grant, subject["kind"] == "UNIT") for grant in raw.get("grants") or ())
+    return any(not _grantable(grant, subject["kind"]) for grant in raw.get("grants") or ())
 
 
-def _grantable(grant: Line, unit: bool) -> bool:
+def _grantable(grant: Line, kind: str) -> bool:
     if grant["holder"] == "subject":
-        return not (unit and grant["measure"] in PERSONS_ONLY)
+        return not (kind == "UNIT" and grant["measure"] in PERSONS_ONLY)
     return grant["measure"] not in DEBTOR_ONLY
 
 
@@ -352,7 +349,7 @@ def _entry_of(raw: Line, line: Line) -> Entry:
     until = _date(raw["term_until"]) if raw["term_until"] else None
     keys, weak = _keys(raw["subject"]["documents"])
     names = frozenset(plain_name(n) for n in [raw["subject"]["name"], *raw["subject"].get("former_names", [])])
-    subject = Holder("subject", raw["subject"]["kind"] == "UNIT", names, keys, weak, start, until)
+    subject = Holder("subject", raw["subject"]["kind"], names, keys, weak, start, until)
     links = [_link_of(link, decided) for link in raw["links"]]
     holders = (subject, *(link for link in links if link))
     starts = max(_instant(line["effective_at"]), _midnight(start), _midnight(_date(raw["served_at"])))
@@ -360,7 +357,7 @@ def _entry_of(raw: Line, line: Line) -> Entry:
     grants: list[Grant] = []
     for holder in holders:
         written = [_grant_of(grant) for grant in raw.get("grants") or () if grant["holder"] == holder.label]
-        grants += written or _default(holder, entry)
+        grants += written or _default(holder.label, holder.kind, entry.start)
     return replace(entry, grants=tuple(grants))
 
 
@@ -369,13 +366,14 @@ def _grant_of(raw: Line) -> Grant:
     return Grant(raw["measure"], raw["holder"], _date(raw["from"]), until, bool(raw.get("explicit")))
 
 
-def _default(holder: Holder, entry: Entry) -> list[Grant]:
+@functools.lru_cache(maxsize=1 << 14)
+def _default(label: str, kind: str, start: dt.date) -> tuple[Grant, ...]:
     measures = list(EVERYTHING)
-    if holder.label != "subject":
+    if label != "subject":
         measures = [m for m in measures if m not in DEBTOR_ONLY and m != "VEHICLE"]
-    elif holder.unit:
+    elif kind == "UNIT":
         measures = [m for m in measures if m not in PERSONS_ONLY]
-    return [Grant(m, holder.label, entry.start, None, explicit=False) for m in measures]
+    return tuple(Grant(m, label, start, None, explicit=False) for m in measures)
 
 
 def _link_of(link: Line, decided: dt.date) -> Holder | None:
@@ -384,7 +382,7 @@ def _link_of(link: Line, decided: dt.date) -> Holder | None:
         return None
     until = _date(link["until"]) if link["until"] else None
     label = f"link:{link['link_id']}"
-    return Holder(label, False, frozenset([plain_name(link["name"])]), keys, weak, _date(link["from"]), until)
+    return Holder(label, "PERSON", frozenset([plain_name(link["name"])]), keys, weak, _date(link["from"]), until)
 
 
 def _keys(documents: list[Line]) -> tuple[frozenset[Key], frozenset[Key]]:
