@@ -10,7 +10,7 @@ import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-pytest_plugins = ["tests.fakes.valkey"]
+pytest_plugins = ["tests.fakes.valkey", "tests.fakes.stores"]
 
 # Machines are shared, so a slow example is no finding; in CI the same commit gives the same examples.
 hypothesis.settings.register_profile("shared", deadline=None)

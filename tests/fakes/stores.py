@@ -1,0 +1,116 @@
+"""Every store there is, behind one fixture, with its stored bytes open to a test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import pytest
+from redis import Redis
+
+from liststore.base import PARTITIONS, Announcement, Generation, ListReader, ListWriter, Move
+from liststore.keys import Keys
+from liststore.memory_store import MemoryStore
+from liststore.wiring import open_reader, open_writer
+from restriction.change import Change, Lane
+from tests.fakes.liststore import BUCKET_KEY, digest_of, head_of, put_list
+
+GENERATION = Generation(7, 1, "k1")
+KEYS = Keys()
+
+
+def token_of(number: int, partition: int = 0) -> bytes:
+    return bytes([partition]) + hashlib.blake2b(number.to_bytes(4, "big"), digest_size=15).digest()
+
+
+def record_of(number: int) -> bytes:
+    return hashlib.blake2b(number.to_bytes(4, "big"), digest_size=40 + number % 20).digest()
+
+
+TOKENS = [token_of(number, number % 8) for number in range(200)]
+RECORDS = {token: record_of(number) for number, token in enumerate(TOKENS)}
+ABSENT = token_of(9_999)
+
+
+@dataclass
+class Store:
+    """What a test may touch: the ports, and the stored bytes themselves."""
+
+    reader: ListReader
+    writer: ListWriter
+    second_writer: ListWriter
+    stranger: ListReader  # reads under another bucket key
+    get: Callable[[str], bytes | None]
+    put: Callable[[str, bytes], object]
+    remove: Callable[[str], object]
+
+
+@pytest.fixture
+def memory() -> Store:
+    ours, theirs = MemoryStore(BUCKET_KEY), MemoryStore(bytes(32))
+    theirs.keyspace = ours.keyspace
+    cells = ours.keyspace.cells
+    return Store(
+        ours.reader(), ours.writer(), ours.writer(), theirs.reader(), cells.get, cells.__setitem__, cells.__delitem__
+    )
+
+
+@pytest.fixture
+async def redis(valkey_url: str, valkey_client: Redis) -> AsyncIterator[Store]:
+    store = Store(
+        open_reader(valkey_url, BUCKET_KEY), open_writer(valkey_url, BUCKET_KEY), open_writer(valkey_url, BUCKET_KEY),
+        open_reader(valkey_url, bytes(32)), lambda key: cast("bytes | None", valkey_client.get(key)),
+        valkey_client.set, valkey_client.delete,
+    )  # fmt: skip
+    yield store
+    for port in (store.reader, store.writer, store.second_writer, store.stranger):
+        await port.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request: pytest.FixtureRequest) -> Store:
+    return cast("Store", request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+async def announced(store: Store) -> Announcement:
+    return await put_list(store.writer, RECORDS, generation=GENERATION)
+
+
+def held_in(records: Mapping[bytes, bytes], partition: int) -> dict[bytes, bytes]:
+    return {token: record for token, record in records.items() if token[0] == partition}
+
+
+def moves(before: Mapping[bytes, bytes], after: Mapping[bytes, bytes], *, base: int, version: int) -> list[Move]:
+    """The moves of all partitions from one state to another."""
+    changes = [
+        Change(token, after.get(token, b""), Lane.BURDEN if token in after else Lane.EASE)
+        for token in before.keys() | after.keys()
+        if before.get(token) != after.get(token)
+    ]
+    return [
+        Move(
+            partition,
+            head_of(GENERATION, held_in(before, partition), version=base),
+            head_of(GENERATION, held_in(after, partition), version=version),
+            tuple(change for change in changes if change.token[0] == partition),
+        )
+        for partition in range(PARTITIONS)
+    ]
+
+
+def at_version(announced: Announcement, version: int, records: Mapping[bytes, bytes] | None = None) -> Announcement:
+    digest = announced.state.digest if records is None else digest_of(records)
+    state = replace(announced.state, version=version, digest=digest)
+    return replace(announced, state=state, as_of=announced.as_of + version)
+
+
+async def advance(store: Store, announced: Announcement, version: int, added: Sequence[bytes] = ()) -> Announcement:
+    """The next announced version, with the records of `added` taken as they are."""
+    base = announced.state.version
+    await store.writer.write(GENERATION, moves(RECORDS, RECORDS, base=base, version=version))
+    following = at_version(announced, version)
+    await store.writer.announce(following, added)
+    return following

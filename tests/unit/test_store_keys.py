@@ -1,0 +1,59 @@
+"""Keys: head and buckets of a partition in one slot, and every token in exactly one bucket."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liststore.base import Generation
+from liststore.keys import Keys, bucket_bits_for, place_of, places
+from restriction.errors import SettingError
+
+KEYS = Keys()
+
+
+@given(st.binary(min_size=16, max_size=16), st.integers(0, 12))
+def test_a_token_lies_in_a_bucket_of_its_partition(token: bytes, bits: int) -> None:
+    generation = Generation(1, bits, "k1")
+    place = place_of(generation, token)
+    assert place.partition == token[0]
+    assert 0 <= place.index < 1 << bits
+    assert place.index == int.from_bytes(token[1:5], "big") >> (32 - bits)
+
+
+def test_the_places_of_a_partition_are_all_its_buckets() -> None:
+    generation = Generation(1, 3, "k1")
+    assert [place.index for place in places(generation, 7)] == list(range(8))
+
+
+def test_head_and_buckets_share_a_hash_tag_and_nothing_else_has_it() -> None:
+    generation = Generation(12, 3, "k1")
+    keys = [KEYS.head(12, 0x3F), *map(KEYS.bucket, places(generation, 0x3F))]
+    assert all("{p3f}" in key for key in keys)
+    assert len(set(keys)) == len(keys)
+    assert "{p3f}" not in KEYS.head(12, 0x3E)
+
+
+def test_what_one_script_announces_shares_a_hash_tag() -> None:
+    assert all("{list}" in key for key in (KEYS.announcement, KEYS.additions(3), KEYS.hints))
+
+
+def test_generations_and_prefixes_never_share_a_key() -> None:
+    assert KEYS.head(1, 0) != KEYS.head(2, 0)
+    assert KEYS.head(1, 0) != Keys("other:").head(1, 0)
+
+
+@pytest.mark.parametrize("prefix", ["{x}:", "a{", "}"])
+def test_a_prefix_with_a_brace_is_refused(prefix: str) -> None:
+    with pytest.raises(SettingError, match="brace"):
+        Keys(prefix)
+
+
+@pytest.mark.parametrize(
+    ("count", "bits"),
+    [(0, 0), (1, 0), (16_384, 0), (200_000, 4), (10_000_000, 9), (1_400_000_000, 16)],
+)
+def test_bucket_bits_keep_buckets_near_64_records(count: int, bits: int) -> None:
+    assert bucket_bits_for(count) == bits
+    assert count == 0 or count / 256 / 2**bits < 91
