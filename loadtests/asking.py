@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 import grpc
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.type import date_pb2, money_pb2
 
@@ -55,7 +54,7 @@ def request_of(asked: Asked) -> restriction_pb2.CheckRequest:
     return request
 
 
-def finding(expected: Verdict, answer: restriction_pb2.CheckResponse | grpc.StatusCode) -> Finding:
+def finding(expected: Verdict, answer: answer_pb2.CheckResponse | grpc.StatusCode) -> Finding:
     """What this answer, or the code that came instead of one, is worth."""
     if isinstance(answer, grpc.StatusCode):
         if answer.name == expected.outcome:
@@ -78,7 +77,7 @@ def _put(product: Message, name: str, value: Any) -> None:  # noqa: ANN401 - pla
     if name.endswith(_FEN):
         getattr(product, name.removesuffix(_FEN)).CopyFrom(_money(value))
         return
-    field: FieldDescriptor = product.DESCRIPTOR.fields_by_name[name]
+    field = product.DESCRIPTOR.fields_by_name[name]
     if field.enum_type is not None:
         prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
         value = field.enum_type.values_by_name[prefix + value].number

@@ -18,7 +18,7 @@ from typing import Final
 
 import grpc
 
-from lintel.v1 import restriction_pb2, restriction_pb2_grpc
+from lintel.v1 import answer_pb2, restriction_pb2, restriction_pb2_grpc
 from loadtests.asking import Finding, finding, request_of
 from tests.oracle.judge import Asked, Judge
 
@@ -42,7 +42,7 @@ class Tally:
         """Questions put, answered or not."""
         return sum(self.findings.values())
 
-    def take(self, asked: Asked, judge: Judge, answer: restriction_pb2.CheckResponse | grpc.StatusCode) -> None:
+    def take(self, asked: Asked, judge: Judge, answer: answer_pb2.CheckResponse | grpc.StatusCode) -> None:
         """Judge one answer."""
         expected = judge.judge(asked, dt.datetime.now(dt.UTC))  # noqa: TID251 - an edge
         found = finding(expected, answer)
@@ -67,7 +67,7 @@ class Caller:
 async def callers(address: str, keys: Mapping[str, str]) -> AsyncIterator[Mapping[str, Caller]]:
     """A caller for each sector, all over one channel."""
     async with grpc.aio.insecure_channel(address) as channel:
-        stub: restriction_pb2_grpc.RestrictionServiceAsyncStub = restriction_pb2_grpc.RestrictionServiceStub(channel)  # type: ignore[assignment]  # the stub's type follows the channel's
+        stub: restriction_pb2_grpc.RestrictionServiceAsyncStub = restriction_pb2_grpc.RestrictionServiceStub(channel)
         yield {sector: Caller(stub, (("authorization", f"Bearer {key}"),)) for sector, key in keys.items()}
 
 

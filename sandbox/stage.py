@@ -26,6 +26,8 @@ from restriction.errors import NotReadyError
 
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 15.0
+POLL_S: Final = 0.05
+PARAMETERS: Final = Path(__file__).with_name("parameters.yaml")
 LINTEL: Final = (sys.executable, "-m", "cli")
 
 
@@ -51,21 +53,29 @@ class Stage:
         """Where the gateway listens."""
         return f"127.0.0.1:{self.gateway_port}"
 
-    def lintel(self, *arguments: str, stdin: bytes | None = None) -> str:
+    def lintel(self, *arguments: str) -> str:
         """Run one `lintel` command to its end and return what it printed. Raises: CalledProcessError."""
         done = subprocess.run(  # noqa: S603 - our own command with our own arguments
-            [*LINTEL, *arguments], env=self.environment, input=stdin, capture_output=True, check=False
+            [*LINTEL, *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
         if done.returncode:
             sys.stderr.write(done.stderr.decode(errors="replace"))
             done.check_returncode()
         return done.stdout.decode()
 
-    def submit(self, events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-        """Submit court events and return the report."""
-        lines = b"".join(json.dumps(event, ensure_ascii=False).encode() + b"\n" for event in events)
-        report = self.lintel("publisher", "submit", "--dir", str(self.court), "-", "--json", stdin=lines)
-        return dict(json.loads(report))
+    def submit(self, lines: Iterable[str]) -> dict[str, Any]:
+        """Submit intake lines and return the report."""
+        path = self.home / "lines.ndjson"
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        try:
+            return dict(json.loads(self.lintel("publisher", "submit", "--dir", str(self.court), str(path), "--json")))
+        finally:
+            path.unlink()
+
+    def put_parameters(self, path: Path = PARAMETERS) -> None:
+        """Sign these parameters."""
+        self.lintel("publisher", "parameters", "--dir", str(self.court), str(path))
 
     def command_of(self, part: str) -> list[str]:
         """The command line of one long-running part."""
@@ -99,11 +109,24 @@ class Stage:
         os.killpg(self.running[part].pid, signal.SIGKILL)
         self.running.pop(part).wait()
 
+    def store_pid(self) -> int:
+        """The embedded store's server. Raises: ProcessLookupError when none runs."""
+        folder = Path(self.environment["LINTEL_HOME"]).resolve() / "store"
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):  # it ended while we looked, or is another user's
+                if (process / "exe").readlink().name == "valkey-server" and (process / "cwd").readlink() == folder:
+                    return int(process.name)
+        raise ProcessLookupError(f"no valkey-server in {folder}")
+
     def stop(self) -> None:
-        """Ask every part to end, gateway first, and see that it did; the embedded store ends after its last user."""
+        """Ask every part to end, gateway first, and return when they and the embedded store have."""
         for part in ("gateway", "agent", "court"):
             if part in self.running:
                 self._end(self.running.pop(part))
+        deadline_s = time.monotonic() + STOP_TIMEOUT_S
+        with contextlib.suppress(ProcessLookupError):
+            while self.store_pid() and time.monotonic() < deadline_s:
+                time.sleep(POLL_S)
 
     @staticmethod
     def _end(child: subprocess.Popen[bytes]) -> None:
@@ -123,7 +146,7 @@ class Stage:
                     raise NotReadyError(f"{part} ended with {child.returncode}: read {self.home}/logs/{part}.log")
             if time.monotonic() > deadline_s:
                 raise NotReadyError(f"version {at_least_version} not served after {timeout_s} s: read {self.home}/logs")
-            time.sleep(0.05)
+            time.sleep(POLL_S)
 
     def _serves(self, version: int) -> bool:
         from lintel_client import Client, LintelClientError  # noqa: PLC0415 - a stage without questions needs no gRPC
