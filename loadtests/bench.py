@@ -9,6 +9,7 @@ import click
 
 from loadtests import lifts as lifts_bench
 from loadtests import million as million_bench
+from loadtests import restarts as restarts_bench
 
 
 @click.group()
@@ -34,6 +35,16 @@ def million(*, subjects: int, questions: int, seed: int, as_json: bool) -> None:
 def lifts(*, subjects: int, lifts: int, seed: int, as_json: bool) -> None:
     """From a submitted lift to the last RESTRICTED, under load."""
     _show(lifts_bench.run(subjects, lifts, seed), as_json=as_json)
+
+
+@bench.command()
+@click.option("--subjects", default=10_000, show_default=True, help="Debtors on the list.")
+@click.option("--rounds", default=3, show_default=True, help="How often each part is killed.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def restarts(*, subjects: int, rounds: int, seed: int, as_json: bool) -> None:
+    """Each part killed with SIGKILL under load and started again."""
+    _show(restarts_bench.run(subjects, rounds, seed), as_json=as_json)
 
 
 def _show(figures: dict[str, Any], *, as_json: bool) -> None:
