@@ -12,9 +12,12 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 pytest_plugins = ["tests.fakes.valkey", "tests.fakes.stores"]
 
-# Machines are shared, so a slow example is no finding; in CI the same commit gives the same examples.
+# Machines are shared, so a slow example is no finding.
+# In CI the same commit gives the same examples, and a failing one is shown as found: shrinking it may take minutes.
 hypothesis.settings.register_profile("shared", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "ci", deadline=None, derandomize=True, database=None, phases=set(hypothesis.Phase) - {hypothesis.Phase.shrink}
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
