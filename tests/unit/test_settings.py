@@ -124,3 +124,11 @@ def test_current_reads_the_process_and_its_file(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("LINTEL_CONFIG", str(write(tmp_path, "home: /srv/lintel\n")))
     monkeypatch.delenv("LINTEL_HOME", raising=False)
     assert settings.current().home == Path("/srv/lintel")
+
+
+def test_child_inherits_everything_but_our_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINTEL_REDIS_URL", "redis://another")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    child = settings.for_child({"LINTEL_HOME": "/srv/lintel"})
+    assert child["LANG"] == "C.UTF-8"
+    assert {key: value for key, value in child.items() if key.startswith("LINTEL_")} == {"LINTEL_HOME": "/srv/lintel"}
