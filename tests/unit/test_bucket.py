@@ -30,7 +30,7 @@ def test_records_come_back_as_they_were_put(records: dict[bytes, bytes]) -> None
 @given(RECORDS, TOKENS)
 def test_find_equals_the_dictionary(records: dict[bytes, bytes], other: bytes) -> None:
     bucket = open_bucket(KEY, PLACE, encode_bucket(KEY, PLACE, records))
-    assert {token: bucket.find(token) for token in [*records, other]} == {**{other: records.get(other)}, **records}
+    assert {token: bucket.find(token) for token in [*records, other]} == {other: records.get(other), **records}
 
 
 def test_a_token_spelled_by_two_neighbours_is_not_found() -> None:
