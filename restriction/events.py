@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 
 from restriction import lawful
 from restriction.calendar import Span, day_of, start_of
-from restriction.entry import SUBJECT, Entry, Exemption, Link, Objection, Opaque
+from restriction.entry import SUBJECT, Entry, Exemption, ExemptionReason, Link, Objection, Opaque
 from restriction.errors import InvalidFieldError
 from restriction.statements import Correction, EndExemption, Event, Lift, LinkEnd, Retention
 from restriction.states import TABLE, Cell, EventType, Phase, State, Word, phase_of
@@ -237,6 +237,8 @@ def _objected(case: _Case) -> Verdict:
 def _exempted(case: _Case) -> Verdict:
     """The lawful part applies at once; what goes beyond waits for a human, and the verdict says so."""
     stated = _body(case, Exemption)
+    if stated.reason is ExemptionReason.PRIVATE_FUNDS and stated.holder == SUBJECT:
+        return Verdict(Status.QUARANTINED, None, "exemption.reason_code", "LINKS_ONLY")
     allowed = lawful.lawful_part(case.entry, stated)
     if allowed is None:
         return Verdict(Status.QUARANTINED, None, "exemption.measures", "BEYOND_URGENT_TRAVEL")
@@ -281,20 +283,20 @@ def _buried(case: _Case) -> Verdict:
 
 
 def _retained(case: _Case) -> Verdict:
-    """The subject's existing grants only; links end. From LIFTED with its LIFT alone, from RETAINED only shorter."""
+    """The subject's existing grants only, others are left out; links end. What is retained only becomes shorter."""
     wanted = _body(case, Retention)
-    known = case.state.retention
-    if known is None or case.state.phase is not Phase.RETAINED:
-        if case.state.lifted_in != case.batch.batch_id:
-            raise InvalidFieldError("type", "WITHOUT_ITS_LIFT", "send RETAIN and its LIFT in one batch")
-        known = Retention(held_measures(case.entry), wanted.until)
-    if wanted.measures & ~known.measures:
-        raise InvalidFieldError("measures", "NOT_GRANTED", "only measures that the subject holds can stay")
+    granted = held_measures(case.entry)
+    known = case.state.retention or Retention(granted, wanted.until)
+    if case.state.phase is not Phase.RETAINED and case.state.lifted_in != case.batch.batch_id:
+        raise InvalidFieldError("type", "WITHOUT_ITS_LIFT", "send RETAIN and its LIFT in one batch")
+    if wanted.measures & granted & ~known.measures:
+        raise InvalidFieldError("measures", "WIDER", "a retention only becomes shorter")
     if wanted.until > known.until:
         raise InvalidFieldError("until", "WIDER", "a retention only becomes shorter")
     if wanted.until <= case.today:
         raise InvalidFieldError("until", "ENDED", "give a day to come")
-    return case.accepted(retention=wanted)
+    note = ("measures", "NOT_GRANTED_LEFT_OUT") if wanted.measures & ~granted else ("", "")
+    return case.accepted(*note, retention=replace(wanted, measures=wanted.measures & granted))
 
 
 def held_measures(entry: Entry) -> int:

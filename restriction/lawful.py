@@ -92,8 +92,6 @@ def lawful_part(entry: Entry, exemption: Exemption) -> Exemption | None:
         raise InvalidFieldError("exemption.id", "EXISTS", "give the exemption an id of its own")
     if len(entry.exemptions) >= MAX_OF_EACH:
         raise InvalidFieldError("exemption", "TOO_MANY", f"an entry has at most {MAX_OF_EACH} exemptions")
-    if exemption.reason is ExemptionReason.PRIVATE_FUNDS and exemption.holder == SUBJECT:
-        raise InvalidFieldError("exemption.reason_code", "LINKS_ONLY", "own money is a reason for linked persons only")
     if exemption.reason not in _URGENT_TRAVEL:
         return exemption
     measures = exemption.measures & _TRAVEL_MEASURES

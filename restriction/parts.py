@@ -18,6 +18,7 @@ from typing import Final
 
 from restriction import entry as court
 from restriction.calendar import Span, start_of
+from restriction.change import Lane
 from restriction.events import EntryState
 from restriction.identity import Identity
 from restriction.lawful import grants_of
@@ -142,3 +143,24 @@ def _is_empty(span: Span) -> bool:
 
 def _by_days(span: Span) -> tuple[int, int]:
     return span.start, _NEVER if span.until is None else span.until
+
+
+def lane_between(old: Record | None, new: Record | None) -> Lane:
+    """Which lane the change of one entry's share travels in; whatever eases anything in any way is EASE."""
+    if old is None:
+        return Lane.BURDEN
+    if new is None or len(new.parts) < len(old.parts):
+        return Lane.EASE
+    return Lane.EASE if any(map(_eases, old.parts, new.parts)) else Lane.BURDEN
+
+
+def _eases(old: Part, new: Part) -> bool:
+    """Whether the part releases anything that it bound: after a listing, all but these two only ever narrow."""
+    burdens = replace(old, suspended=new.suspended, exemptions=new.exemptions)
+    if burdens != new or (new.suspended and not old.suspended):
+        return True
+    return any(not any(_covers(known, exemption) for known in old.exemptions) for exemption in new.exemptions)
+
+
+def _covers(known: Exemption, exemption: Exemption) -> bool:
+    return not exemption.measures & ~known.measures and _common(known.span, exemption.span) == exemption.span

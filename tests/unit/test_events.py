@@ -402,7 +402,6 @@ def test_a_necessary_exemption_has_no_such_limits() -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "reason"),
     [
-        ({"reason": ExemptionReason.PRIVATE_FUNDS}, "exemption.reason_code", "LINKS_ONLY"),
         ({"holder": "link:l9"}, "exemption.holder", "UNKNOWN_HOLDER"),
         ({"exemption_id": "x-0"}, "exemption.id", "EXISTS"),
     ],
@@ -411,10 +410,12 @@ def test_an_unlawful_exemption_is_refused(changes: dict[str, Any], field: str, r
     assert refused(said(EventType.EXEMPT, exemption(**changes))) == (field, reason)
 
 
-def test_private_funds_exempt_a_linked_person() -> None:
+def test_private_funds_exempt_a_linked_person_and_never_the_debtor() -> None:
+    debtors = said(EventType.EXEMPT, exemption(reason=ExemptionReason.PRIVATE_FUNDS))
     own = exemption(holder="link:l1", reason=ExemptionReason.PRIVATE_FUNDS, measures=LODGE)
 
     assert said(EventType.EXEMPT, own).status is Status.ACCEPTED
+    assert debtors == Verdict(Status.QUARANTINED, None, "exemption.reason_code", "LINKS_ONLY")
 
 
 def test_an_exemption_ends_today() -> None:
@@ -461,17 +462,22 @@ def test_what_is_retained_needs_its_lift_in_the_same_batch() -> None:
     assert refused(apart) == ("type", "WITHOUT_ITS_LIFT")
 
 
-@pytest.mark.parametrize(
-    ("kept", "field", "reason"),
-    [
-        (Retention(LODGE, day("2026-12-31")), "measures", "NOT_GRANTED"),
-        (Retention(measures_in([Measure.BUILD]), TODAY), "until", "ENDED"),
-    ],
-)
-def test_only_existing_grants_with_an_end_to_come_are_retained(kept: Retention, field: str, reason: str) -> None:
-    lifted = said(EventType.LIFT).state
+def test_only_grants_that_the_subject_holds_are_retained() -> None:
+    build = measures_in([Measure.BUILD])
+    kept = apply(
+        said(EventType.LIFT).state, event(EventType.RETAIN, Retention(build | LODGE, day("2026-12-31"))), BATCH
+    )
 
-    assert refused(apply(lifted, event(EventType.RETAIN, kept), BATCH)) == (field, reason)
+    assert (kept.status, kept.reason) == (Status.ACCEPTED, "NOT_GRANTED_LEFT_OUT")
+    assert kept.state is not None
+    assert kept.state.retention == Retention(build, day("2026-12-31"))
+
+
+def test_a_retention_ends_on_a_day_to_come() -> None:
+    lifted = said(EventType.LIFT).state
+    today = event(EventType.RETAIN, Retention(measures_in([Measure.BUILD]), TODAY))
+
+    assert refused(apply(lifted, today, BATCH)) == ("until", "ENDED")
 
 
 def test_a_retention_only_becomes_shorter_and_ends_by_the_clock() -> None:
@@ -484,7 +490,8 @@ def test_a_retention_only_becomes_shorter_and_ends_by_the_clock() -> None:
         return apply(retained, event(EventType.RETAIN, Retention(measures, day(until))), later)
 
     assert refused(again(build, "2027-01-01")) == ("until", "WIDER")
-    assert refused(again(build | venue, "2026-12-31")) == ("measures", "NOT_GRANTED")
+    assert refused(again(build | venue, "2026-12-31")) == ("measures", "WIDER")
+    assert again(build | LODGE, "2026-12-31").reason == "NOT_GRANTED_LEFT_OUT"
     assert again(build, "2026-12-30").status is Status.ACCEPTED
     assert state_at(retained, instant("2026-12-31T00:00:00") - 1) is State.RETAINED
     assert state_at(retained, instant("2026-12-31T00:00:00")) is State.LIFTED

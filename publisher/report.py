@@ -1,0 +1,94 @@
+"""What became of every line: one row each, as JSON and as a table.
+
+A row never holds a name or a document number.
+Rows are spooled, so that the report of a million lines needs no memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import IO, Final, Self
+
+import orjson
+from rich.table import Table
+
+from restriction.events import Status
+
+ALARMS: Final = frozenset({"EVENT_ID_REUSED"})  # reasons that an operator must hear of at once
+_IN_MEMORY_BYTES: Final = 1 << 20
+_SHOWN_ROWS: Final = 1_000  # a table is for reading; the JSON form has every row
+_COPY_BYTES: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a batch. `event_id` and `entry_id` are empty where they could not be read."""
+
+    line: int
+    status: Status
+    event_id: str = ""
+    entry_id: str = ""
+    field: str = ""
+    reason: str = ""
+
+
+class Report:
+    """The rows of one batch, by status. Close it, or use it in `with`."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Status] = Counter()
+        self.alarms: list[Row] = []
+        self._rows: dict[Status, IO[bytes]] = {
+            status: tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115  `close` closes it
+            for status in Status
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the spools."""
+        for spool in self._rows.values():
+            spool.close()
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take rows in, in any order."""
+        for row in rows:
+            self.counts[row.status] += 1
+            if row.reason in ALARMS:
+                self.alarms.append(row)
+            self._rows[row.status].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+    def write_json(self, out: IO[bytes], version: int) -> None:
+        """The whole report: `version` of the feed that carries it, and one list a status."""
+        out.write(b'{"version":%d' % version)
+        for status, spool in self._rows.items():
+            out.write(b',"%s":[' % status.encode())
+            spool.seek(0)
+            for number, line in enumerate(spool):
+                out.write(b"," * bool(number) + line.rstrip())
+            out.write(b"]")
+        out.write(b"}\n")
+
+    def table(self) -> Table:
+        """Every status with its count, then the first lines that were not simply accepted."""
+        counts = ", ".join(f"{self.counts[status]} {status}" for status in Status if self.counts[status])
+        table = Table("line", "status", "event", "entry", "field", "reason", title=counts or "no lines")
+        shown = 0
+        for status in Status:
+            self._rows[status].seek(0)
+            for line in self._rows[status]:
+                row = orjson.loads(line)
+                if (status is Status.ACCEPTED and not row["reason"]) or shown == _SHOWN_ROWS:
+                    continue
+                shown += 1
+                table.add_row(
+                    str(row["line"]), *(row[key] for key in ("status", "event_id", "entry_id", "field", "reason"))
+                )
+        return table

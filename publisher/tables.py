@@ -1,0 +1,127 @@
+"""The book's tables, the same on SQLite and PostgreSQL, and how a connection to each is made.
+
+SQLite: write-ahead log, synchronous FULL (what was reported is on disk), a busy timeout, and a writer that takes its
+lock at once, so that two writers queue and never fail half way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from restriction.errors import SettingError
+
+WRITES: Final = "lintel_writes"  # execution option of a connection that is going to write
+_BUSY_TIMEOUT_S: Final = 30  # a chunk of intake is committed in a second; more is an operator's copy or a full disk
+_CACHE_KIB: Final = 65_536
+
+metadata: Final = sa.MetaData()
+
+# Every event that had an effect or waits for its LIST, so that it is applied once.
+events: Final = sa.Table(
+    "events", metadata,
+    sa.Column("event_id", sa.String, primary_key=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+# Every entry as `publisher.bodies` writes it. Names and numbers are here, in `waiting` and in `quarantine` alone.
+entries: Final = sa.Table(
+    "entries", metadata,
+    sa.Column("entry_id", sa.String, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+# What each entry alone puts on the list: one encoded record by token, and when nothing of it can apply any more.
+shares: Final = sa.Table(
+    "shares", metadata,
+    sa.Column("token", sa.LargeBinary, primary_key=True),
+    sa.Column("entry_id", sa.String, primary_key=True),
+    sa.Column("share", sa.LargeBinary, nullable=False),
+    sa.Column("ends_at", sa.BigInteger),
+    sa.Index("shares_ends_at", "ends_at", sqlite_where=sa.text("ends_at IS NOT NULL")),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+# Events that came before their LIST, in order of arrival.
+waiting: Final = sa.Table(
+    "waiting", metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("entry_id", sa.String, nullable=False, index=True),
+    sa.Column("line", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+# What a human must look at.
+quarantine: Final = sa.Table(
+    "quarantine", metadata,
+    sa.Column("event_id", sa.String, primary_key=True),
+    sa.Column("entry_id", sa.String, nullable=False),
+    sa.Column("field", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("line", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+# Whom a wrong document number hit before it was corrected.
+wrong_hits: Final = sa.Table(
+    "wrong_hits", metadata,
+    sa.Column("entry_id", sa.String, primary_key=True),
+    sa.Column("token", sa.LargeBinary, primary_key=True),
+    sa.Column("corrected_at", sa.BigInteger, nullable=False),
+)  # fmt: skip
+# Tokens whose record may have changed since it was published; `mark` is the writing that said so last.
+outbox: Final = sa.Table(
+    "outbox", metadata,
+    sa.Column("token", sa.LargeBinary, primary_key=True),
+    sa.Column("lane", sa.SmallInteger, nullable=False),
+    sa.Column("mark", sa.BigInteger, nullable=False),
+    sa.Index("outbox_order", "lane", "mark", "token"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+published: Final = sa.Table(
+    "published", metadata,
+    sa.Column("token", sa.LargeBinary, primary_key=True),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+# One row: the published state, and the number of the last writing.
+book: Final = sa.Table(
+    "book", metadata,
+    sa.Column("one", sa.SmallInteger, primary_key=True),
+    sa.Column("mark", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.JSON, nullable=False),
+)  # fmt: skip
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for `sqlite:///FILE` or `postgresql://…`. Raises: SettingError for another URL."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise SettingError("book URL: give sqlite:///FILE or postgresql://…") from error
+    match parsed.get_backend_name():
+        case "sqlite":
+            engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT_S})
+            sa.event.listen(engine, "connect", _prepare)
+            sa.event.listen(engine, "begin", _begin)
+            return engine
+        case "postgresql":
+            return sa.create_engine(parsed.set(drivername="postgresql+psycopg"))
+        case _:
+            raise SettingError("book URL: give sqlite:///FILE or postgresql://…")
+
+
+def upsert(connection: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401  both dialects' insert, whose APIs are equal
+    """An insert that has `on_conflict_do_update`, in the dialect of this connection."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
+
+
+def _prepare(connection: DBAPIConnection, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing of its own; `_begin` does
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"cache_size=-{_CACHE_KIB}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
