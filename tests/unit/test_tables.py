@@ -1,4 +1,4 @@
-"""Every row of the decision tables, for every value of every field, written down by hand from the register's document."""
+"""Every row of the decision tables, for every value of every field, written down by hand from the rules' document."""
 
 from __future__ import annotations
 
