@@ -17,16 +17,16 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from restriction.change import TOKEN_BYTES
 from restriction.errors import SettingError
 from restriction.identity import Identity
+from restriction.record import FINGERPRINT_BYTES, NAME_TOKEN_BYTES
 
 SECRET_BYTES: Final = 32
-TOKEN_BYTES: Final = 16
-SHORT_TOKEN_BYTES: Final = 8
 _HASHES: Final = (
     ("token", TOKEN_BYTES),
-    ("fingerprint", SHORT_TOKEN_BYTES),
-    ("name", SHORT_TOKEN_BYTES),
+    ("fingerprint", FINGERPRINT_BYTES),
+    ("name", NAME_TOKEN_BYTES),
     ("unit-reference", TOKEN_BYTES),
     ("audit", TOKEN_BYTES),
 )
