@@ -15,8 +15,10 @@ A repeated `event_id` is seen by whoever keeps the events (`publisher.book`), no
 from __future__ import annotations
 
 import enum
+import operator
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final, TypeVar
 
 from restriction import lawful
@@ -188,7 +190,7 @@ def _buried_by_another(held: EntryState | None, event: Event) -> bool:
 
 def _listed(case: _Case) -> Verdict:
     stated = _body(case, Entry)
-    entry = lawful.listed(replace(stated, exemptions=()), case.batch.courts)
+    entry = lawful.listed(stated, case.batch.courts)
     starts_at = max(case.event.effective_at, start_of(entry.term.start), start_of(entry.served_on))
     state = EntryState(case.phase, entry, entry.court, starts_at)
     if state.ends_at is not None and state.ends_at <= max(case.batch.now_s, starts_at):
@@ -301,7 +303,7 @@ def _retained(case: _Case) -> Verdict:
 
 def held_measures(entry: Entry) -> int:
     """Bit set of the measures that the subject of this entry holds."""
-    return lawful.measures_in(grant.measure for grant in lawful.grants_of(entry, SUBJECT))
+    return reduce(operator.or_, (grant.measures for grant in lawful.grants_of(entry, SUBJECT)), 0)
 
 
 def _purged(case: _Case) -> Verdict:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from functools import reduce
 from typing import Final, TypeVar
 
+from restriction import record
 from restriction.calendar import Span, date_from_day, day_from_date
 from restriction.entry import SUBJECT, Entry, Exemption, ExemptionReason, Grant, Kind, Link, Subject, born
 from restriction.errors import InvalidFieldError
@@ -23,6 +24,7 @@ from restriction.statements import Correction, Narrowing
 
 _MONTHS_PER_YEAR: Final = 12
 _ADULT_MONTHS: Final = 18 * _MONTHS_PER_YEAR
+_SURELY_ADULT_DAYS: Final = 18 * 366
 _LONGEST_TERM_MONTHS: Final = 5 * _MONTHS_PER_YEAR
 _OPEN_TERM_GROUND: Final = 1
 _URGENT_TRAVEL: Final = frozenset(ExemptionReason) - {ExemptionReason.NECESSARY, ExemptionReason.PRIVATE_FUNDS}
@@ -42,10 +44,8 @@ def listed(entry: Entry, courts: Collection[str] | None) -> Entry:
     _check_term(entry)
     _check_subject(entry)
     _check_counts(entry)
-    adults = tuple(link for link in _checked_links(entry) if not _is_minor(born(link.documents), entry.decided_on))
-    minors = {link.holder for link in entry.links} - {link.holder for link in adults}
-    grants = tuple(grant for grant in entry.grants if grant.holder not in minors)
-    kept = replace(entry, links=adults, grants=grants)
+    _check_links(entry.links, entry.subject.kind, "entry.links")
+    kept = _without_minors(entry)
     _check_grants(kept)
     return kept
 
@@ -54,7 +54,7 @@ def check_link(entry: Entry, link: Link) -> None:
     """Refuse a link that may not be added to this entry. Raises: InvalidFieldError."""
     if entry.link(link.link_id) is not None:
         raise InvalidFieldError("link.link_id", "EXISTS", "give the link an id of its own")
-    _checked_links(replace(entry, links=(link,)), "link")
+    _check_links((link,), entry.subject.kind, "link")
     if _is_minor(born(link.documents), entry.decided_on):
         raise InvalidFieldError("link.documents", "UNDER_18", "nobody under 18 at the decision may be linked")
     if len(entry.links) >= MAX_OF_EACH:
@@ -100,16 +100,25 @@ def lawful_part(entry: Entry, exemption: Exemption) -> Exemption | None:
     return replace(exemption, measures=measures, span=Span(exemption.span.start, until)) if measures else None
 
 
-def grants_of(entry: Entry, holder: str) -> tuple[Grant, ...]:
+def grants_of(entry: Entry, holder: str) -> tuple[record.Grant, ...]:
     """The grants against one holder: those written, or where none is every measure that the register gives."""
-    written = tuple(grant for grant in entry.grants if grant.holder == holder)
+    written = [grant for grant in entry.grants if grant.holder == holder]
     if written:
-        return written
+        return tuple(_bits(grant) for grant in written)
     link = next((link for link in entry.links if link.holder == holder), None)
     role = link.role if link else Role.SUBJECT
-    is_unit = link is None and entry.subject.kind is Kind.UNIT
-    measures = (measure for measure in Measure if granted_by_default(measure, role, is_unit=is_unit))
-    return tuple(Grant("", measure, holder, Span(entry.term.start)) for measure in measures)
+    measures = _default_measures(role, is_unit=link is None and entry.subject.kind is Kind.UNIT)
+    return (record.Grant(measures, 0, Span(entry.term.start)),)
+
+
+def _bits(grant: Grant) -> record.Grant:
+    bit = 1 << grant.measure
+    return record.Grant(bit, bit * grant.explicit, grant.span)
+
+
+@functools.cache  # two subjects and four roles
+def _default_measures(role: Role, *, is_unit: bool) -> int:
+    return measures_in(measure for measure in Measure if granted_by_default(measure, role, is_unit=is_unit))
 
 
 def months_after(day: int, months: int) -> int:
@@ -122,12 +131,12 @@ def months_after(day: int, months: int) -> int:
 
 def measures_in(measures: Iterable[Measure]) -> int:
     """The bit set of these measures."""
-    return reduce(lambda bits, measure: bits | 1 << measure, measures, 0)
+    return functools.reduce(lambda bits, measure: bits | 1 << measure, measures, 0)
 
 
 def _is_minor(birth_day: int | None, decided_on: int) -> bool:
     """Under 18 on that day; a birthday on 29 February falls on 1 March, in the person's favour."""
-    if birth_day is None:
+    if birth_day is None or decided_on - birth_day > _SURELY_ADULT_DAYS:
         return False
     birthday = months_after(birth_day, _ADULT_MONTHS)
     moved = date_from_day(birthday).day != date_from_day(birth_day).day
@@ -182,14 +191,25 @@ def _check_counts(entry: Entry) -> None:
             raise InvalidFieldError(path, "TOO_MANY", f"give at most {MAX_OF_EACH}")
 
 
-def _checked_links(entry: Entry, path: str = "entry.links") -> tuple[Link, ...]:
-    if entry.links and entry.subject.kind is not Kind.UNIT:
+def _check_links(links: Sequence[Link], of: Kind, path: str) -> None:
+    if links and of is not Kind.UNIT:
         raise InvalidFieldError(path, "UNITS_ONLY", "a person debtor has no linked persons")
-    if len({link.link_id for link in entry.links}) != len(entry.links):
+    if len({link.link_id for link in links}) != len(links):
         raise InvalidFieldError(path, "EXISTS", "give each link an id of its own")
-    for link in entry.links:
+    for link in links:
         _check_documents(link.documents, f"{path}.documents", is_unit=False)
-    return entry.links
+
+
+def _without_minors(entry: Entry) -> Entry:
+    minors = {link.holder for link in entry.links if _is_minor(born(link.documents), entry.decided_on)}
+    if not minors:
+        return entry
+    return replace(
+        entry,
+        links=tuple(link for link in entry.links if link.holder not in minors),
+        grants=tuple(grant for grant in entry.grants if grant.holder not in minors),
+        exemptions=tuple(exemption for exemption in entry.exemptions if exemption.holder not in minors),
+    )
 
 
 def _check_grants(entry: Entry) -> None:

@@ -11,9 +11,8 @@ Rules that hold:
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from restriction import entry as court
@@ -31,7 +30,16 @@ _HELD: Final = frozenset({Phase.LISTED, Phase.SUSPENDED, Phase.RETAINED})
 # rebuilds the record, so the others move up as these end.
 MAX_PARTS: Final = 255
 _NEVER: Final = 1 << 32  # after every instant that a part can state
-_Holder = tuple[str, Sequence[str], Sequence[Identity], Span]  # holder, names, documents, reach
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Holder(court.Opaque):
+    """The subject or a link, as grants and exemptions call it; its grants may not leave `reach`."""
+
+    label: str
+    names: tuple[str, ...]
+    documents: tuple[Identity, ...]
+    reach: Span
 
 
 def parts_of(held: EntryState, keys: TokenKeys) -> Mapping[bytes, Record]:
@@ -40,18 +48,27 @@ def parts_of(held: EntryState, keys: TokenKeys) -> Mapping[bytes, Record]:
     if entry is None or held.phase not in _HELD or not entry.publishable:
         return {}
     shares: dict[bytes, Record] = {}
-    for holder, names, documents, reach in _holders(held, entry):
-        grants = _grants(held, entry, holder, reach)
+    for holder in _holders(held, entry):
+        grants = _grants(held, entry, holder)
         if not grants:
             continue
-        part = _part(held, entry, keys, grants)
-        part = replace(
-            part, names=tuple(sorted({keys.name(name) for name in names})), exemptions=_exemptions(entry, holder)
-        )
-        for identity in _strongest(documents):
+        names = tuple(sorted({keys.name(name) for name in holder.names}))
+        for identity in _strongest(holder.documents):
             token = keys.token(identity)
+            part = Part(
+                entry_ref=keys.audit(entry.entry_id)[:ENTRY_REF_BYTES],
+                court=int(entry.court),
+                starts_at=held.starts_at,
+                ends_at=held.ends_at,
+                until_day=held.retention.until if held.retention else entry.term.until,
+                names=names,
+                grants=grants,
+                exemptions=_exemptions(entry, holder.label),
+                suspended=held.phase is Phase.SUSPENDED,
+                weak=identity.weak,
+            )
             earlier = shares[token].parts if token in shares else ()
-            shares[token] = Record(keys.fingerprint(identity), (*earlier, replace(part, weak=identity.weak)))
+            shares[token] = Record(keys.fingerprint(identity), (*earlier, part))
     return shares
 
 
@@ -84,39 +101,24 @@ def _canonical(part: Part) -> tuple[bytes, tuple[bytes, ...], tuple[int, ...]]:
 
 
 def _holders(held: EntryState, entry: court.Entry) -> Iterator[_Holder]:
-    """Every holder with the span that its grants may not leave."""
+    subject = entry.subject
     if held.retention is not None:
-        reach = Span(entry.term.start, held.retention.until)
-        yield court.SUBJECT, entry.subject.names, entry.subject.documents, reach
+        yield _Holder(court.SUBJECT, subject.names, subject.documents, Span(entry.term.start, held.retention.until))
         return
-    yield court.SUBJECT, entry.subject.names, entry.subject.documents, entry.term
+    yield _Holder(court.SUBJECT, subject.names, subject.documents, entry.term)
     for link in entry.links:
-        yield link.holder, (link.name,), link.documents, _common(link.span, entry.term)
+        yield _Holder(link.holder, (link.name,), link.documents, _common(link.span, entry.term))
 
 
-def _part(held: EntryState, entry: court.Entry, keys: TokenKeys, grants: tuple[Grant, ...]) -> Part:
-    return Part(
-        entry_ref=keys.audit(entry.entry_id)[:ENTRY_REF_BYTES],
-        court=int(entry.court),
-        starts_at=held.starts_at,
-        ends_at=held.ends_at,
-        until_day=held.retention.until if held.retention else entry.term.until,
-        names=(),
-        grants=grants,
-        suspended=held.phase is Phase.SUSPENDED,
-    )
-
-
-def _grants(held: EntryState, entry: court.Entry, holder: str, reach: Span) -> tuple[Grant, ...]:
+def _grants(held: EntryState, entry: court.Entry, holder: _Holder) -> tuple[Grant, ...]:
     kept = held.retention.measures if held.retention else ~0
-    measures: dict[Span, int] = defaultdict(int)
-    explicit: dict[Span, int] = defaultdict(int)
-    for grant in grants_of(entry, holder):
-        span, bit = _common(grant.span, reach), (1 << grant.measure) & kept
-        if bit and not _is_empty(span):
-            measures[span] |= bit
-            explicit[span] |= bit * grant.explicit
-    return tuple(Grant(measures[span], explicit[span], span) for span in sorted(measures, key=_by_days))
+    merged: dict[Span, tuple[int, int]] = {}
+    for grant in grants_of(entry, holder.label):
+        span = _common(grant.span, holder.reach)
+        if grant.measures & kept and not _is_empty(span):
+            measures, explicit = merged.get(span, (0, 0))
+            merged[span] = measures | grant.measures & kept, explicit | grant.explicit & kept
+    return tuple(Grant(*merged[span], span) for span in sorted(merged, key=_by_days))
 
 
 def _exemptions(entry: court.Entry, holder: str) -> tuple[Exemption, ...]:
@@ -133,8 +135,8 @@ def _strongest(documents: Sequence[Identity]) -> Iterable[Identity]:
 
 
 def _common(one: Span, other: Span) -> Span:
-    ends = [until for until in (one.until, other.until) if until is not None]
-    return Span(max(one.start, other.start), min(ends, default=None))
+    until = other.until if one.until is None else one.until if other.until is None else min(one.until, other.until)
+    return Span(max(one.start, other.start), until)
 
 
 def _is_empty(span: Span) -> bool:
