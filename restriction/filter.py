@@ -3,7 +3,7 @@
 Rules that must hold: a token that was added is never absent (I9); a hit is only a reason to look; nothing is added over
 capacity, where the error rate would no longer hold; an image with one altered byte is refused.
 Tokens are hashed as hex text, since the library hashes bytes by their repr.
-It cannot forget a token, and it is not safe for changes from two threads: build beside, then swap.
+It cannot forget a token, and it is not safe for changes from two threads.
 
 Image, little-endian: magic[8] · error rate f64 · capacity u64 · count u64 · generation u64 · list version u64 ·
 key id (length u8, Latin-1) · bits · BLAKE2b-256 of all before.
@@ -80,14 +80,6 @@ class ListFilter:
         body = b"".join((header, key_id, bloom.bitarray.tobytes()))
         return body + _checksum(body)
 
-    def advanced(self, tokens: Iterable[bytes], version: int) -> Self:
-        """A filter of its own that holds these tokens too, up to this list version. Raises: FilterFullError."""
-        bloom = self._bloom
-        stamp = FilterStamp(self.stamp.generation, version, self.stamp.key_id)
-        beside = type(self)(_filled(bloom.capacity, bloom.error_rate, bloom.bitarray.tobytes(), bloom.count), stamp)
-        beside.add_all(tokens)
-        return beside
-
     def add(self, token: bytes) -> None:
         """Hold one more token. Raises: FilterFullError, before anything is added."""
         self.add_all((token,))
@@ -114,7 +106,7 @@ class ListFilter:
         return int(self._bloom.capacity) - 1
 
 
-def _filled(capacity: int, error_rate: float, bits: bytes | memoryview, count: int) -> BloomFilter:
+def _filled(capacity: int, error_rate: float, bits: memoryview, count: int) -> BloomFilter:
     """A filter of these parameters and bits. Raises: FilterCorruptError when they do not fit each other."""
     try:
         bloom = BloomFilter(capacity, error_rate)

@@ -44,16 +44,6 @@ def test_restored_filter_is_the_same_filter(tokens: list[bytes]) -> None:
     assert after.to_image() == before.to_image()
 
 
-@given(TOKENS, TOKENS)
-def test_advanced_filter_holds_both_and_leaves_the_old_one_alone(old: list[bytes], added: list[bytes]) -> None:
-    before = filled(old, capacity=120)
-    image = before.to_image()
-    after = before.advanced(added, version=42)
-    assert all(map(after.might_contain, old + added))
-    assert after.stamp == FilterStamp(3, 42, "k-1")
-    assert before.to_image() == image
-
-
 def test_absent_tokens_hit_no_more_often_than_promised() -> None:
     draw = random.Random(20240604)  # noqa: S311 - a repeatable sample, not a secret
     list_filter = filled([draw.randbytes(16) for _ in range(5_000)], capacity=5_000)
@@ -75,11 +65,9 @@ def test_full_filter_still_takes_what_it_holds() -> None:
     assert len(list_filter) == 10
 
 
-def test_restored_and_advanced_filters_know_how_full_they_are() -> None:
-    list_filter = filled(numbered(10), capacity=10)
-    for full in (ListFilter.from_image(list_filter.to_image()), list_filter.advanced([], 42)):
-        with pytest.raises(FilterFullError):
-            full.add(b"one too many....")
+def test_restored_filter_knows_how_full_it_is() -> None:
+    with pytest.raises(FilterFullError):
+        ListFilter.from_image(filled(numbered(10), capacity=10).to_image()).add(b"one too many....")
 
 
 def test_any_altered_byte_is_refused() -> None:
