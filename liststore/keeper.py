@@ -74,7 +74,7 @@ def _start(layout: Layout, server_lock: int) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=(server_lock,),
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 (a keeper has one thread)
+        preexec_fn=die_with_parent,  # noqa: PLW1509 (a keeper has one thread)
     )
 
 
@@ -87,8 +87,8 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _die_with_parent() -> None:
-    """In the server before it becomes one. The signal is tied to the thread that forked: the keeper's only one."""
+def die_with_parent() -> None:
+    """To be run in a child before it becomes a server. The signal is tied to the thread that forked it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == 1:  # the keeper was gone before the signal was arranged

@@ -109,6 +109,7 @@ class RedisKeyspace:
     async def hints(self, channel: str) -> AsyncIterator[int]:
         """See `Keyspace.hints`."""
         with _renamed():
+            await self._client.initialize()  # a cluster's subscription needs to know the nodes beforehand
             async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
                 await subscription.subscribe(channel)
                 while True:

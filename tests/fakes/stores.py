@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from redis import Redis
 
 from liststore.base import PARTITIONS, Announcement, Generation, ListReader, ListWriter, Move
 from liststore.keys import Keys
+from liststore.keyspace import Keyspace, News, Swap
 from liststore.memory_store import MemoryStore
+from liststore.redis_client import BULK, connect
+from liststore.redis_keyspace import RedisKeyspace
 from liststore.wiring import open_reader, open_writer
+from liststore.writer import KeyspaceWriter
 from restriction.change import Change, Lane
 from tests.fakes.liststore import BUCKET_KEY, digest_of, head_of, put_list
 
@@ -34,17 +38,48 @@ RECORDS = {token: record_of(number) for number, token in enumerate(TOKENS)}
 ABSENT = token_of(9_999)
 
 
+Meanwhile = Callable[[], Awaitable[None]]
+
+
+class Overtaken:
+    """A keyspace whose user is overtaken: `meanwhile` happens between what it has read and what it then swaps."""
+
+    def __init__(self, keyspace: Keyspace) -> None:
+        self._keyspace = keyspace
+        self.meanwhile: Meanwhile | None = None
+
+    async def swap(self, swaps: Sequence[Swap]) -> list[bool]:
+        await self._happen()
+        return await self._keyspace.swap(swaps)
+
+    async def announce(self, swap: Swap, news: News) -> bool:
+        await self._happen()
+        return await self._keyspace.announce(swap, news)
+
+    async def _happen(self) -> None:
+        if self.meanwhile is not None:
+            await self.meanwhile()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._keyspace, name)
+
+
 @dataclass
 class Store:
     """What a test may touch: the ports, and the stored bytes themselves."""
 
     reader: ListReader
     writer: ListWriter
-    second_writer: ListWriter
+    overtaken: Overtaken
     stranger: ListReader  # reads under another bucket key
     get: Callable[[str], bytes | None]
     put: Callable[[str, bytes], object]
     remove: Callable[[str], object]
+
+    @property
+    def second_writer(self) -> ListWriter:
+        """A writer that may be overtaken."""
+        return KeyspaceWriter(self.overtaken, KEYS, BUCKET_KEY)
 
 
 @pytest.fixture
@@ -53,15 +88,35 @@ def memory() -> Store:
     theirs.keyspace = ours.keyspace
     cells = ours.keyspace.cells
     return Store(
-        ours.reader(), ours.writer(), ours.writer(), theirs.reader(), cells.get, cells.__setitem__, cells.__delitem__
+        ours.reader(),
+        ours.writer(),
+        Overtaken(ours.keyspace),
+        theirs.reader(),
+        cells.get,
+        cells.__setitem__,
+        cells.__delitem__,
     )
 
 
 @pytest.fixture
 async def redis(valkey_url: str, valkey_client: Redis) -> AsyncIterator[Store]:
+    async for store in _served(valkey_url, valkey_client):
+        yield store
+
+
+@pytest.fixture
+async def redis_cluster(valkey_cluster_server: str) -> AsyncIterator[Store]:
+    with Redis.from_url(valkey_cluster_server.replace("redis+cluster", "redis")) as client:
+        client.flushall()
+        async for store in _served(valkey_cluster_server, client):
+            yield store
+
+
+async def _served(valkey_url: str, valkey_client: Redis) -> AsyncIterator[Store]:
     store = Store(
-        open_reader(valkey_url, BUCKET_KEY), open_writer(valkey_url, BUCKET_KEY), open_writer(valkey_url, BUCKET_KEY),
-        open_reader(valkey_url, bytes(32)), lambda key: cast("bytes | None", valkey_client.get(key)),
+        open_reader(valkey_url, BUCKET_KEY), open_writer(valkey_url, BUCKET_KEY),
+        Overtaken(RedisKeyspace(connect(valkey_url, BULK))), open_reader(valkey_url, bytes(32)),
+        lambda key: cast("bytes | None", valkey_client.get(key)),
         valkey_client.set, valkey_client.delete,
     )  # fmt: skip
     yield store
@@ -69,7 +124,7 @@ async def redis(valkey_url: str, valkey_client: Redis) -> AsyncIterator[Store]:
         await port.close()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "redis_cluster"])
 def store(request: pytest.FixtureRequest) -> Store:
     return cast("Store", request.getfixturevalue(request.param))
 

@@ -77,11 +77,11 @@ async def test_a_slow_store_is_unavailable_within_the_readers_patience(
 ) -> None:
     reader = open_reader(valkey_url, BUCKET_KEY)
     assert await reader.find(TOKENS[0], announced) == RECORDS[TOKENS[0]]
-    valkey_client.client_pause(2_000, all=True)
+    valkey_client.client_pause(300, all=True)
     began = asyncio.get_running_loop().time()
     with pytest.raises(StoreUnavailableError, match="Timeout"):
         await reader.find(TOKENS[0], announced)
-    assert asyncio.get_running_loop().time() - began < 1
+    assert asyncio.get_running_loop().time() - began < 0.2
     valkey_client.client_unpause()
     assert await reader.find(TOKENS[1], announced) == RECORDS[TOKENS[1]]
     await reader.close()
