@@ -17,12 +17,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 import orjson
 
 from publisher.book import Book
-from publisher.lines import MAX_LINE_BYTES, LineReader, event_id_of, parse
+from publisher.lines import MAX_LINE_BYTES, JsonLines, LineReader, event_id_of
 from publisher.page import Line, Page
 from publisher.report import Row
 from restriction.calendar import day_of
@@ -38,7 +38,18 @@ _DIGEST_BYTES: Final = 16
 _BOM: Final = b"\xef\xbb\xbf"
 _SKIP_BYTES: Final = 1 << 16
 
-Parse = Callable[[bytes], Mapping[str, object]]
+
+class Form(Protocol):
+    """How the lines of a stream are written."""
+
+    def begin(self, lines: Iterator[tuple[int, bytes]]) -> None:
+        """Take what stands before the first event out of the numbered lines."""
+
+    def parse(self, line: bytes) -> Mapping[str, object]:
+        """The object of an event line. Raises: InvalidFieldError."""
+
+    def column(self, field: str) -> str:
+        """What this form calls a field of that object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class Intake:
     chunk_lines: int = CHUNK_LINES
 
     def submit(
-        self, source: BinaryIO, batch_id: str, clock: Callable[[], float], parse_line: Parse = parse
+        self, source: BinaryIO, batch_id: str, clock: Callable[[], float], form: Form | None = None
     ) -> Iterator[Row]:
         """Take a stream in. `batch_id` must differ between batches and is best the digest of a file.
 
@@ -60,8 +71,10 @@ class Intake:
         """
         if not batch_id:
             raise ValueError("intake: a batch needs an id")
-        submission = _Submission(self, batch_id, clock, parse_line)
+        form = form or JsonLines()
+        submission = _Submission(self, batch_id, clock, form)
         numbered = enumerate(read_lines(source), 1)
+        form.begin(numbered)
         while chunk := list(islice(numbered, self.chunk_lines)):
             yield from submission.take(chunk)
         yield from submission.finish()
@@ -86,11 +99,11 @@ def _skip_rest(source: BinaryIO) -> None:
 class _Submission:
     """One batch on its way: what it is judged with, and the RETAIN lines that wait for their LIFT."""
 
-    def __init__(self, intake: Intake, batch_id: str, clock: Callable[[], float], parse_line: Parse) -> None:
+    def __init__(self, intake: Intake, batch_id: str, clock: Callable[[], float], form: Form) -> None:
         self._intake = intake
         self._batch_id = batch_id
         self._clock = clock
-        self._parse = parse_line
+        self._form = form
         self._early: dict[str, list[Line]] = defaultdict(list)
         self._early_count = 0
 
@@ -115,11 +128,11 @@ class _Submission:
     def _read(self, reader: LineReader, number: int, raw: bytes) -> Line | Row:
         event_id = ""
         try:
-            content = self._parse(raw)
+            content = self._form.parse(raw)
             event_id = event_id_of(content)
             event = reader.event(content)
         except InvalidFieldError as error:
-            return Row(number, Status.REJECTED, event_id, "", error.field, error.problem)
+            return Row(number, Status.REJECTED, event_id, "", self._form.column(error.field), error.problem)
         canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
         return Line(number, canonical, event, hashlib.blake2b(canonical, digest_size=_DIGEST_BYTES).digest())
 
@@ -133,9 +146,11 @@ class _Submission:
                 verdict = page.take(line, reader)
                 if not last and self._waits(line, verdict):
                     continue
-                rows.append(_row(line, verdict))
+                rows.append(self._row(line, verdict))
                 if line.event.type is EventType.LIFT:
-                    rows += [_row(retain, page.take(retain, reader)) for retain in self._awaited(line.event.entry_id)]
+                    rows += [
+                        self._row(retain, page.take(retain, reader)) for retain in self._awaited(line.event.entry_id)
+                    ]
             writing.save(page.writes(), batch.now_s)
         return rows
 
@@ -158,7 +173,6 @@ class _Submission:
         self._early_count += 1
         return True
 
-
-def _row(line: Line, verdict: Verdict) -> Row:
-    event = line.event
-    return Row(line.number, verdict.status, event.event_id, event.entry_id, verdict.field, verdict.reason)
+    def _row(self, line: Line, verdict: Verdict) -> Row:
+        event, field = line.event, self._form.column(verdict.field)
+        return Row(line.number, verdict.status, event.event_id, event.entry_id, field, verdict.reason)

@@ -7,7 +7,7 @@ What the event may do is not judged here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,6 +89,21 @@ def parse(line: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         refuse("line", "NOT_AN_OBJECT", "send one JSON object a line")
     return value
+
+
+class JsonLines:
+    """Lines of NDJSON: every line is an event, and is told by its own fields."""
+
+    def begin(self, lines: Iterator[tuple[int, bytes]]) -> None:
+        """There is no header."""
+
+    def parse(self, line: bytes) -> dict[str, object]:
+        """The object of a line. Raises: InvalidFieldError for field `line`."""
+        return parse(line)
+
+    def column(self, field: str) -> str:
+        """The field itself."""
+        return field
 
 
 def event_id_of(raw: Mapping[str, object]) -> str:

@@ -80,7 +80,8 @@ class Subject(Opaque):
     @property
     def born(self) -> int | None:
         """Day of birth by document, else as stated."""
-        return born(self.documents) or self.birth_day
+        carried = born(self.documents)
+        return self.birth_day if carried is None else carried
 
 
 @dataclass(frozen=True, slots=True, repr=False)

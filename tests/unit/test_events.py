@@ -200,8 +200,9 @@ def test_an_unlawful_listing_is_refused(changes: dict[str, Any], field: str, rea
         {"risk_notice_on": day("2026-04-20")},
         {"subject": Subject(Kind.PERSON, ("样本",), (BORN_2008,))},
         {"subject": Subject(Kind.PERSON, ("样本",), (PASSPORT,), day("1990-01-01"))},
+        {"subject": Subject(Kind.PERSON, ("样本",), (resident(1, "19700101"),))},
     ],
-    ids=["open", "five years", "ground 1 is longer", "notice on the day", "eighteen today", "stated birth date"],
+    ids=["open", "five years", "ground 1 is longer", "notice on the day", "eighteen", "stated birth date", "day zero"],
 )
 def test_the_lawful_limit_itself_is_accepted(changes: dict[str, Any]) -> None:
     assert listing(entry(**changes)).status is Status.ACCEPTED
