@@ -79,6 +79,11 @@ class Feed:
         return Listing.of(roles.targets.targets if roles else ())
 
     @property
+    def has_parameters(self) -> bool:
+        """Whether a parameters document is signed."""
+        return PARAMETERS_PATH in self._in_force().targets.targets
+
+    @property
     def as_of(self) -> int:
         """The signed instant of the last heartbeat, Unix seconds."""
         return self._in_force().as_of

@@ -7,6 +7,7 @@ Nothing here is secret: every file is signed and holds tokens only. There is no 
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ class FeedServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], directory: Path) -> None:
         self.directory = directory
         super().__init__(address, _FeedHandler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Let go of a reader that went away; anything else is logged."""
+        del request, client_address
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            _log.exception("a reader of the feed was not answered")
 
 
 class _FeedHandler(BaseHTTPRequestHandler):

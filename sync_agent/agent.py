@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from liststore.base import Announcement
-from sync_agent.alarms import FEED, STORE, Alarms
+from sync_agent.alarms import DISK, FEED, STORE, Alarms
 from sync_agent.announcer import Announcer
 from sync_agent.applier import Applier
 from sync_agent.copy import VerifiedCopy
@@ -46,19 +46,19 @@ class Agent:
         self._applier = rooms.applier
         self._announcer = rooms.announcer
         self._images = rooms.images
-        self._alarms = alarms
+        self.alarms = alarms
         self._report = report
         self.in_service: Announcement | None = None
 
     async def sync_once(self) -> None:
         """Move the list forward once: fetch · accept · apply · announce."""
-        with self._alarms.watching(FEED):
+        with self.alarms.watching(FEED):
             fetched = await self._fetcher.fetch(self._copy.position)
             self._copy.accept(fetched)
-        with self._alarms.watching(STORE):
+        with self.alarms.watching(STORE):
             applied = await self._applier.apply(self._copy)
             self.in_service = await self._announcer.announce(applied, self._copy.parameters)
-        self._alarms.heartbeat(self._copy.as_of)
+        self.alarms.heartbeat(self._copy.as_of)
 
     async def run(self, stop: asyncio.Event, interval_s: float) -> None:
         """Pass after pass until `stop` is set; a pass under way is finished first."""
@@ -66,7 +66,8 @@ class Agent:
         try:
             while not stop.is_set():
                 await self.sync_once()
-                self._report(self.in_service)
+                with self.alarms.watching(DISK):
+                    self._report(self.in_service)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), interval_s)
         finally:

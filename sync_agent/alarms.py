@@ -29,18 +29,14 @@ MEANINGS: Final = {
     "COPY_DAMAGED": "the verified copy on disk is not whole",
     "KEY_UNKNOWN": "no installed token secret is the list's",
     "FEED_UNREACHABLE": "the feed cannot be read",
+    "DISK_FAILED": "the agent's own files cannot be read or written",
     "STORE_UNAVAILABLE": "the store cannot be written or is not whole",
 }
 FROZEN_AFTER_S: Final = 30.0
 # Which alarms a step can raise: a pass of that step without an error clears them.
-FEED: Final = frozenset(MEANINGS) - {
-    "LIST_FROZEN",
-    "DIGEST_MISMATCH",
-    "COPY_DAMAGED",
-    "KEY_UNKNOWN",
-    "STORE_UNAVAILABLE",
-}
-STORE: Final = frozenset({"DIGEST_MISMATCH", "COPY_DAMAGED", "KEY_UNKNOWN", "STORE_UNAVAILABLE"})
+STORE: Final = frozenset({"DIGEST_MISMATCH", "COPY_DAMAGED", "KEY_UNKNOWN", "STORE_UNAVAILABLE", "DISK_FAILED"})
+FEED: Final = (frozenset(MEANINGS) - STORE - {"LIST_FROZEN"}) | {"DISK_FAILED"}
+DISK: Final = frozenset[str]()  # a report that was written says nothing of the other files
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ class Alarms:
             yield
         except FencedError as error:
             _log.info("another agent is at work, the next pass goes on: %s", error)
-        except (RefusedListError, FeedUnreachableError, StoreUnavailableError) as error:
+        except (RefusedListError, FeedUnreachableError, StoreUnavailableError, OSError) as error:
             name = name_of(error)
             self._keep_only(step, name)
             self._raise(name, str(error))
@@ -105,6 +101,8 @@ class Alarms:
             _log.info("alarm %s is over", name)
 
 
-def name_of(error: FitnessError) -> str:
+def name_of(error: FitnessError | OSError) -> str:
     """The alarm that this error raises."""
+    if isinstance(error, OSError):
+        return "DISK_FAILED"
     return error.alarm if isinstance(error, RefusedListError) else error.reason

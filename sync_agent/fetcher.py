@@ -157,9 +157,9 @@ class FeedFetcher:
                 "LIST_GAP", "the feed's deltas do not follow on its snapshot; the last good list stays"
             )
         snapshot = decode_snapshot(self._document(verified, snapshot_path(listing.snapshot), MAX_MANIFEST_BYTES))
-        for done, chunk in enumerate(snapshot.chunks):
-            self._progress("fetching the snapshot", done, len(snapshot.chunks))
+        for done, chunk in enumerate(snapshot.chunks, 1):
             self._chunk(chunk)
+            self._progress("fetching the snapshot", done, len(snapshot.chunks))
         return snapshot, way
 
     def _chunk(self, chunk: Chunk) -> None:

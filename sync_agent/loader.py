@@ -56,11 +56,13 @@ class Loader:
         count, digests = 0, list[bytes]()
         for partition in range(PARTITIONS):
             records = await asyncio.to_thread(copy.records, held, partition, changed.get(partition, {}))
+            count += len(records)
+            if count > state.count:
+                raise RefusedListError("DIGEST_MISMATCH", f"version {state.version} has more records than were signed")
             digests.append(digest_of(keys.digest_key, records))
             head = Head(number, state.list_id.epoch, state.version, held.as_of, state.key_id, digests[-1])
             await self._store.load(generation, partition, records, head)
-            list_filter.add_all(records)
-            count += len(records)
+            await asyncio.to_thread(list_filter.add_all, records)
             self._progress("loading the list", partition + 1, PARTITIONS)
         if (total(digests), count) != (state.digest, state.count):
             raise RefusedListError(

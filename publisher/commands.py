@@ -1,0 +1,173 @@
+"""`lintel publisher`: the court's side from the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets as random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from publisher.duties import duties, submitting
+from publisher.heartbeat import FeedServer, serve
+from publisher.publish import publish_queued
+from publisher.report import Report
+from publisher.wiring import Founding, Publisher, found, opened
+from restriction.errors import SettingError
+from restriction.identity import Mode
+from restriction.parameters import Parameters
+
+_CLOCK: Final = time.time  # noqa: TID251 - an edge
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _directory(command: _Command) -> _Command:
+    return click.option(
+        "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True,
+        help="The directory of the list.",
+    )(command)  # fmt: skip
+
+
+@click.group()
+def publisher() -> None:
+    """The court's side: take events in, sign the list, serve the feed."""
+
+
+@publisher.command()
+@_directory
+@click.option("--sandbox", is_flag=True, help="A list of identities that were issued to nobody.")
+@click.option("--list-name", help="What agents know the list by; `court` or `sandbox` when left out.")
+@click.option("--book-url", help="SQLAlchemy URL of the book; a SQLite file in the directory when left out.")
+def init(directory: Path, *, sandbox: bool, list_name: str | None, book_url: str | None) -> None:
+    """Found a list: keys, an empty signed feed, a book, a token secret and an empty units file."""
+    mode = Mode.SANDBOX if sandbox else Mode.LIVE
+    found(directory, Founding(list_name or ("sandbox" if sandbox else "court"), mode, book_url), _CLOCK())
+    click.echo(f"founded; carry {directory / 'keys' / 'offline'} to a safe, each key to a place of its own")
+    click.echo(f"hand {directory / 'feed' / 'root.json'} and {directory / 'token.secret'} to the hosts of agents")
+
+
+@publisher.command()
+@_directory
+@click.argument("source", type=click.File("rb"))
+@click.option("--json", "as_json", is_flag=True, help="The whole report as JSON, as when piped.")
+def submit(directory: Path, source: BufferedReader, *, as_json: bool) -> None:
+    """Take in events, one JSON object a line, from a file or `-`, sign what they change, and report on every line."""
+    with opened(directory) as opened_publisher, submitting(directory), Report() as report:
+        version = _submit(opened_publisher, source, report)
+        if as_json or not sys.stdout.isatty():
+            report.write_json(sys.stdout.buffer, version)
+        else:
+            Console().print(report.table())
+            click.echo(f"list version {version}")
+        for row in report.alarms:
+            click.echo(f"alarm: line {row.line}: {row.reason}", err=True)
+
+
+def _submit(opened_publisher: Publisher, source: BufferedReader, report: Report) -> int:
+    """Take the lines in; a list in service is signed after every chunk, so that its lifts do not wait for the rest."""
+    book, feed, intake = opened_publisher.book, opened_publisher.feed, opened_publisher.intake
+    for taken, row in enumerate(intake.submit(source, _batch_id(source), _CLOCK), 1):
+        report.add((row,))
+        if taken % intake.chunk_lines == 0 and book.state.count:
+            publish_queued(book, feed, opened_publisher.keys.digest_key, _CLOCK)
+    return publish_queued(book, feed, opened_publisher.keys.digest_key, _CLOCK).version
+
+
+def _batch_id(source: BufferedReader) -> str:
+    """The digest of a file, so that submitting it again is the same batch; a random one for a stream."""
+    if not source.seekable():
+        return random.token_hex(16)
+    digest = hashlib.file_digest(source, "sha256").hexdigest()
+    source.seek(0)
+    return digest
+
+
+@publisher.command()
+@_directory
+@click.argument("source", type=click.File("rb"))
+def parameters(directory: Path, source: BufferedReader) -> None:
+    """Sign a parameters document (YAML or JSON) for every gateway."""
+    parsed = Parameters.parse(source.read())
+    with opened(directory) as opened_publisher:
+        feed = opened_publisher.feed
+        before = opened_publisher.parameters.version
+        if parsed.version < before:
+            raise SettingError(f"parameters: version: {parsed.version} is below {before} in force; give a higher one")
+        with feed.lock():
+            feed.publish_parameters(parsed.to_bytes(), _CLOCK())
+    click.echo(f"parameters version {parsed.version} signed; unset: {', '.join(sorted(parsed.unset)) or 'none'}")
+
+
+@publisher.command(name="serve")
+@_directory
+@click.option("--listen", default="127.0.0.1:8700", show_default=True, help="HOST:PORT of the feed.")
+def serve_feed(directory: Path, listen: str) -> None:
+    """Serve the feed, sign a heartbeat every two seconds and whatever waits, until SIGTERM or Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with opened(directory) as opened_publisher:
+        server = _server(listen, directory / "feed")
+        click.echo(f"http://{listen.rpartition(':')[0]}:{server.server_port}")
+        serve(server, duties(opened_publisher, _CLOCK), stop)
+
+
+def _server(listen: str, directory: Path) -> FeedServer:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal():
+        raise SettingError(f"--listen: {listen}: write HOST:PORT")
+    try:
+        return FeedServer((host.strip("[]"), int(port)), directory)
+    except OSError as error:
+        raise SettingError(f"--listen: {listen}: {error.strerror}; choose another address") from error
+
+
+@publisher.command()
+@_directory
+@click.option("--json", "as_json", is_flag=True, help="JSON, as when piped.")
+def status(directory: Path, *, as_json: bool) -> None:
+    """Say what is signed, what waits, and how old the last heartbeat is."""
+    with opened(directory) as opened_publisher:
+        found_status = _status(opened_publisher)
+    if as_json or not sys.stdout.isatty():
+        click.echo(json.dumps(found_status))
+        return
+    table = Table("what", "now", title="The court's side")
+    for name, value in found_status.items():
+        table.add_row(name.replace("_", " "), str(value))
+    Console().print(table)
+
+
+def _status(opened_publisher: Publisher) -> dict[str, Any]:
+    feed, book = opened_publisher.feed, opened_publisher.book
+    state, listing = feed.state, feed.listing
+    return {
+        "list_name": state.list_id.name,
+        "environment": state.list_id.environment,
+        "epoch": state.list_id.epoch,
+        "version": state.version,
+        "count": state.count,
+        "digest": state.digest.hex(),
+        "key_id": state.key_id,
+        "as_of": feed.as_of,
+        "heartbeat_age_s": round(_CLOCK() - feed.as_of, 1),
+        "snapshot_version": listing.snapshot,
+        "deltas": len(listing.deltas),
+        "waiting": book.waiting,
+        "entries": book.entries,
+        "quarantined": len(book.quarantined()),
+        "parameters_version": opened_publisher.parameters.version,
+    }

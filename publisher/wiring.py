@@ -1,0 +1,102 @@
+"""Puts the court's side together in one directory.
+
+`keys/` (offline and online), `feed/` (what is served), `book.sqlite`, `token.secret`, `units.yaml`, and
+`publisher.json`, which says whose identities the list holds and where the book is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from publisher.book import Book
+from publisher.feed import Feed
+from publisher.folding import publish_snapshot, write_snapshot
+from publisher.intake import Intake
+from publisher.sign import OnlineSigners, create_keys, sign_root
+from restriction.change import DIGEST_BYTES, ListId, ListState
+from restriction.errors import SettingError
+from restriction.identity import Mode
+from restriction.listing import PARAMETERS_PATH
+from restriction.parameters import Parameters
+from restriction.token import TokenKeys, new_secret_text, read_secrets
+from settings import token_secret
+from settings.files import replace_file
+
+_PRIVATE: Final = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """The court's side of one list."""
+
+    directory: Path
+    mode: Mode
+    keys: TokenKeys
+    book: Book
+    feed: Feed
+
+    @property
+    def intake(self) -> Intake:
+        """Where lines go; only courts of the signed directory may speak, once there is one."""
+        courts = self.parameters.courts
+        return Intake(self.book, self.keys, self.mode, {str(code) for code in courts} if courts else None)
+
+    @property
+    def parameters(self) -> Parameters:
+        """The signed parameters; those of an empty document before the first."""
+        if not self.feed.has_parameters:
+            return Parameters()
+        return Parameters.from_bytes(self.feed.read(PARAMETERS_PATH))
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """What a list is founded with. Without `book_url` the book is a SQLite file in the directory."""
+
+    list_name: str
+    mode: Mode
+    book_url: str | None = None
+
+
+def found(directory: Path, founding: Founding, now_s: float) -> None:
+    """Make keys, an empty signed list, a book, a token secret and an empty units file. Raises: SettingError."""
+    if directory.exists() and any(directory.iterdir()):
+        raise SettingError(f"{directory}: not empty; name a directory of its own for the list")
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    list_id = ListId(founding.list_name, founding.mode.value, 1)
+    secret = new_secret_text()
+    state = ListState(list_id, 0, bytes(DIGEST_BYTES), 0, read_secrets(secret).current.key_id)
+    book_url = founding.book_url or f"sqlite:///{(directory / 'book.sqlite').absolute()}"
+    Book.create(book_url, state).close()
+    replace_file(directory / "token.secret", secret.encode(), _PRIVATE)
+    replace_file(directory / "units.yaml", b"[]\n", _PRIVATE)
+    create_keys(directory / "keys")
+    feed = Feed.create(
+        directory / "feed", OnlineSigners(directory / "keys"), sign_root(directory / "keys", list_id, now_s)
+    )
+    with feed.lock():
+        publish_snapshot(feed, write_snapshot(feed, state, ()), now_s)
+    # Written last: a directory with it is whole.
+    replace_file(directory / "publisher.json", orjson.dumps({"mode": founding.mode, "book_url": book_url}), _PRIVATE)
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[Publisher]:
+    """The court's side in this directory. Raises: SettingError when there is none."""
+    try:
+        written = orjson.loads((directory / "publisher.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise SettingError(f"{directory}: no list was founded here; run `lintel publisher init --dir`") from error
+    keys = token_secret.read(directory / "token.secret").current
+    feed = Feed(directory / "feed", OnlineSigners(directory / "keys"))
+    book = Book.open(written["book_url"])
+    try:
+        yield Publisher(directory, Mode(written["mode"]), keys, book, feed)
+    finally:
+        book.close()

@@ -1,0 +1,143 @@
+"""`lintel agent`: follow a feed from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+
+import settings
+from liststore import embedded
+from liststore.wiring import open_writer
+from restriction.errors import NotReadyError, SettingError
+from settings import Settings, token_secret
+from sync_agent.agent import Agent
+from sync_agent.fetcher import FeedSource, Progress
+from sync_agent.wiring import AgentPlace, build_agent
+
+_log = logging.getLogger(__name__)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_STEPS_A_LINE: Final = 64  # without a terminal, a log line for each quarter of the partitions
+
+
+@click.group()
+def agent() -> None:
+    """Move the list forward: from the court's signed feed into the store."""
+
+
+def _options(command: _Command) -> _Command:
+    for option in (
+        click.option("--redis-url", help="The store; LINTEL_REDIS_URL or the embedded one when left out."),
+        click.option(
+            "--state", type=click.Path(path_type=Path, file_okay=False), required=True,
+            help="Directory of the verified copy; one agent at a time.",
+        ),
+        click.option(
+            "--root", type=click.Path(path_type=Path, dir_okay=False, exists=True), required=True,
+            help="The pinned root, feed/root.json of the court's side.",
+        ),
+        click.option("--feed", required=True, help="URL of the feed."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@agent.command()
+@_options
+@click.option("--interval", "interval_s", default=0.2, show_default=True, help="Seconds between two looks at the feed.")
+def run(feed: str, root: Path, state: Path, redis_url: str | None, interval_s: float) -> None:
+    """Follow the feed until SIGTERM or Ctrl-C; a pass under way is finished first."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    place = AgentPlace(FeedSource(feed, root.read_bytes()), state)
+    asyncio.run(_run(place, _settings(redis_url), interval_s))
+
+
+@agent.command()
+@_options
+def once(feed: str, root: Path, state: Path, redis_url: str | None) -> None:
+    """Make one pass and say what is in service."""
+    place = AgentPlace(FeedSource(feed, root.read_bytes()), state)
+    asyncio.run(_once(place, _settings(redis_url)))
+
+
+async def _run(place: AgentPlace, current: Settings, interval_s: float) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with _agent(place, current) as following:
+        await following.run(stop, interval_s)
+
+
+async def _once(place: AgentPlace, current: Settings) -> None:
+    async with _agent(place, current) as following:
+        await following.sync_once()
+    alarms = "; ".join(alarm.message for alarm in following.alarms.raised)
+    if following.in_service is None or alarms:
+        raise NotReadyError(alarms or "nothing is in service; see whether the feed has a list")
+    state = following.in_service.state
+    click.echo(f"list {state.list_id.name} version {state.version}: {state.count} records in service")
+
+
+@asynccontextmanager
+async def _agent(place: AgentPlace, current: Settings) -> AsyncIterator[Agent]:
+    secrets = token_secret.read(current.token_secret_file)
+    with _only_one(place.state_directory), _progress() as progress:
+        async with embedded.address(current.redis_url, current.home) as url:
+            store = open_writer(url, secrets.current.bucket_key)
+            try:
+                # The clock is read here, at the edge.
+                yield build_agent(place, store, secrets, progress, time.time)  # noqa: TID251 - an edge
+            finally:
+                await store.close()
+
+
+@contextmanager
+def _only_one(directory: Path) -> Iterator[None]:
+    """Hold the state directory: python-tuf and the verified copy want one process in it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SettingError(f"--state: {directory}: another agent is in it; give each agent its own") from error
+        yield
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal, a log line now and then elsewhere."""
+    if not sys.stderr.isatty():
+        yield _logged
+        return
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what)
+            bar.update(tasks[what], completed=done, total=of, visible=done < of)
+
+        yield show
+
+
+def _logged(what: str, done: int, of: int) -> None:
+    if done == of or done % _STEPS_A_LINE == 0:
+        _log.info("%s: %d of %d", what, done, of)
+
+
+def _settings(redis_url: str | None) -> Settings:
+    current = settings.current()
+    return replace(current, redis_url=redis_url) if redis_url else current
