@@ -24,6 +24,7 @@ __all__ = ["Settings", "current", "for_child", "load"]
 
 CONFIG_VARIABLE: Final = "LINTEL_CONFIG"
 _PREFIX: Final = "LINTEL_"
+_SERVER_SCHEMES: Final = frozenset({"redis", "rediss", "redis+sentinel", "redis+cluster"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +132,19 @@ def _user_home(environ: Mapping[str, str], key: str) -> Path:
 
 def _redis_url(given: _Given) -> str:
     if not _is_redis_url(given.text):
-        raise SettingError(f"{given.key}: not a Redis URL; write redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH")
+        raise SettingError(
+            f"{given.key}: not a Redis URL; write redis://HOST:PORT, rediss://HOST:PORT, unix:///PATH, "
+            "redis+sentinel://HOST:PORT,HOST:PORT/SERVICE or redis+cluster://HOST:PORT,HOST:PORT"
+        )
     return given.text
 
 
 def _is_redis_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        port = parts.port
+        port = urlsplit(text.partition(",")[0]).port  # Sentinels and cluster nodes are a list; the store reads it whole
     except ValueError:  # a bracket too few, or a port that is no number
         return False
     if parts.scheme == "unix":
         return bool(parts.path)
-    return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and port != 0
+    return parts.scheme in _SERVER_SCHEMES and bool(parts.hostname) and port != 0
