@@ -216,6 +216,13 @@ def test_two_grants_that_meet_at_midnight_leave_no_gap() -> None:
     assert said(ask(CAR, match(meeting), now_s=MIDNIGHT_S - 0.5)) == "R"
 
 
+def test_a_grant_that_may_be_over_is_explicit_no_more() -> None:
+    succeeded = part(grant(Measure.EDU, explicit=True, until=TODAY + 1), grant(Measure.EDU))
+    tuition = Tuition("s-1", PayerRelation.PARENT, Funds.OWN)
+    assert said(ask(tuition, match(succeeded), SETTLED, now_s=MIDNIGHT_S - 60)) == "R"
+    assert said(ask(tuition, match(succeeded), SETTLED, now_s=MIDNIGHT_S - 0.5)) == "U TEXT_UNCLEAR"
+
+
 def test_not_restricted_is_the_same_whatever_the_record() -> None:
     lifted = match(part(ends_at=int(NOON_S) - 1))
     exempt = match(part(exemptions=(exemption(Measure.RAIL, start=TODAY, until=TODAY + 1),)))
