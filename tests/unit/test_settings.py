@@ -101,7 +101,15 @@ def test_no_home_at_all_is_refused_with_what_to_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://store", "rediss://user:pw@store:6380/1", "redis://[::1]:6379", "unix:///run/store.sock"]
+    "url",
+    [
+        "redis://store",
+        "rediss://user:pw@store:6380/1",
+        "redis://[::1]:6379",
+        "unix:///run/store.sock",
+        "redis+sentinel://a:26379,b:26379/lintel",
+        "redis+cluster://a:6379,b:6379",
+    ],
 )
 def test_redis_url_is_taken_as_written(url: str) -> None:
     assert load({**HOME, "LINTEL_REDIS_URL": url}, None).redis_url == url
