@@ -1,0 +1,1 @@
+"""A property registry that asks about every buyer of a filing alone."""
