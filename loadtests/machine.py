@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -38,4 +39,5 @@ def resident_bytes(pid: int) -> int:
 def pin(pid: int, core: int) -> None:
     """Keep a process, with all its threads, on one core."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {core})
+        with contextlib.suppress(ProcessLookupError):  # a thread may end while we look
+            os.sched_setaffinity(int(thread.name), {core})

@@ -22,7 +22,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import settings
+from gateway.access import Unit, hash_key, new_key, write_units
 from restriction.errors import NotReadyError
+from restriction.identity import Mode
+from restriction.measures import Sector
 
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 15.0
@@ -177,8 +180,11 @@ def prepare(home: Path, sectors: Iterable[str]) -> Stage:
         }),
     )  # fmt: skip
     stage.lintel("publisher", "init", "--dir", str(court), "--sandbox")
-    for sector in sectors:
-        stage.keys[sector] = stage.lintel("units", "add", f"sandbox-{sector}", "--sector", sector, "--sandbox").strip()
+    stage.keys.update((sector, new_key(Mode.SANDBOX)) for sector in sectors)
+    units = (
+        Unit(f"sandbox-{sector}", Sector(sector), Mode.SANDBOX, hash_key(key)) for sector, key in stage.keys.items()
+    )
+    write_units(court / "units.yaml", tuple(units))
     return stage
 
 
