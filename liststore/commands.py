@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+import settings
 from liststore import embedded
 
 
@@ -17,19 +18,12 @@ def store() -> None:
 
 
 @store.command()
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="LINTEL_HOME",
-    required=True,
-    help="Where the store lies; LINTEL_HOME when left out.",
-)
-def run(home: Path) -> None:
-    """Keep this home's embedded Valkey running, print its address, and end with SIGTERM or Ctrl-C.
+def run() -> None:
+    """Keep the embedded Valkey of LINTEL_HOME running, print its address, and end with SIGTERM or Ctrl-C.
 
     Others that use the same home share it, and keep it after this command has ended.
     """
-    asyncio.run(_run(home))
+    asyncio.run(_run(settings.current().home))
 
 
 async def _run(home: Path) -> None:

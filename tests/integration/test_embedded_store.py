@@ -42,7 +42,10 @@ async def home() -> AsyncIterator[Path]:
 async def start_user(home: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, str]:
     """Another process that uses the store, in a process group of its own, and the address that it printed."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *(arguments or ("-c", USER, str(home))), stdout=asyncio.subprocess.PIPE, start_new_session=True
+        *(sys.executable, *(arguments or ("-c", USER, str(home)))),
+        env={"LINTEL_HOME": str(home)},
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     assert process.stdout is not None
     return process, (await process.stdout.readline()).decode().strip()
@@ -163,8 +166,7 @@ async def test_a_home_whose_path_is_too_long_for_a_socket_is_refused(tmp_path: P
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 async def test_store_run_prints_the_address_and_ends_cleanly(home: Path, number: signal.Signals) -> None:
-    command = f"from liststore.commands import store; store(['run', '--home', {str(home)!r}])"
-    process, url = await start_user(home, "-c", command)
+    process, url = await start_user(home, "-m", "cli", "store", "run")
     with Redis.from_url(url) as client:
         assert client.ping()
     process.send_signal(number)
