@@ -11,6 +11,7 @@ import click
 
 from restriction.calendar import date_from_day, day_of
 from sandbox import identities as fixed
+from sandbox.demo import demo
 from sandbox.generator import Sample, day_lines, list_lines
 
 
@@ -61,6 +62,9 @@ def day(*, subjects: int, seed: int, date: dt.datetime | None, after: int, outpu
 def identities(*, lines: bool) -> None:
     """Show the fixed identities, one for each outcome, as a Markdown table."""
     click.echo("\n".join(fixed.lines(_today())) if lines else fixed.table(_today()))
+
+
+sandbox.add_command(demo)
 
 
 def _write(lines: Iterable[str], output: TextIO) -> None:
