@@ -20,7 +20,7 @@ ERROR_RATE: Final = 0.001  # one absent subject in a thousand costs a store trip
 HEAD_ROOM: Final = 1.25  # of the list's size: a year of net additions, in 22 MB for ten million subjects
 SPARE: Final = 10_000  # so that a small list takes a burst of additions without a rebuild
 NEARLY_FULL: Final = 0.9
-_SLICE: Final = 256  # tokens set between two turns of the event loop, about half a millisecond
+MAX_TOKENS_IN_A_TURN: Final = 256  # set between two turns of the event loop: about half a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ async def filled(reach: Reach | None, store: ListReader, announced: Announcement
     return replace(reach, version=announced.state.version)
 
 
-async def build(store: ListReader, announced: Announcement, *, use_image: bool) -> Reach:
+async def build_reach(store: ListReader, announced: Announcement, *, use_image: bool) -> Reach:
     """A fresh reach up to the announced version or beyond, from the ready-made image or by reading every token.
 
     Raises: StoreUnavailableError.
@@ -78,12 +78,12 @@ async def _scanned(store: ListReader, announced: Announcement) -> Reach:
     state, generation = announced.state, announced.generation
     capacity = int(state.count * HEAD_ROOM) + SPARE
     fresh = ListFilter.empty(capacity, ERROR_RATE, FilterStamp(generation.number, state.version, generation.key_id))
-    async for tokens in store.tokens(generation):
+    async for tokens in store.tokens(generation, state.version):
         await _add(fresh, tokens)
     return Reach(fresh, generation.number, state.version)
 
 
 async def _add(target: ListFilter, tokens: list[bytes]) -> None:
-    for start in range(0, len(tokens), _SLICE):
-        target.add_all(tokens[start : start + _SLICE])
+    for start in range(0, len(tokens), MAX_TOKENS_IN_A_TURN):
+        target.add_all(tokens[start : start + MAX_TOKENS_IN_A_TURN])
         await asyncio.sleep(0)

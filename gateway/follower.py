@@ -19,7 +19,7 @@ from typing import Final
 
 import structlog
 
-from gateway.filters import Reach, build, filled
+from gateway.filters import Reach, build_reach, filled
 from gateway.floor import Floor
 from gateway.question import Clocks
 from gateway.views import View
@@ -117,16 +117,19 @@ class Follower:
         """The filter built beside, or else the one in service, filled up to the announced version."""
         reach = await filled(self._take_build(), self._store, announced)
         reach = reach or await filled(self._reach, self._store, announced)
-        if reach is None or reach.is_nearly_full:
-            self._build_beside(announced, use_image=reach is None)
-        if reach is None and self._build is not None:
-            await asyncio.wait([self._build], timeout=max(0.0, grace_s))
+        if reach is None:
+            build = self._build_beside(announced, use_image=True)
+            await asyncio.wait([build], timeout=max(0.0, grace_s))
             reach = await filled(self._take_build(), self._store, announced)
+        if reach is not None and reach.is_nearly_full:
+            _ = self._build_beside(announced, use_image=False)
         return reach
 
-    def _build_beside(self, announced: Announcement, *, use_image: bool) -> None:
+    def _build_beside(self, announced: Announcement, *, use_image: bool) -> asyncio.Task[Reach]:
+        """The build that is under way, begun now if there is none."""
         if self._build is None:
-            self._build = asyncio.create_task(build(self._store, announced, use_image=use_image))
+            self._build = asyncio.create_task(build_reach(self._store, announced, use_image=use_image))
+        return self._build
 
     def _take_build(self) -> Reach | None:
         """The finished build, once; a failed one is reported, and the next step begins another."""

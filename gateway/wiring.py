@@ -72,7 +72,7 @@ async def serve(settings: Settings, serving: Serving) -> None:
         door = RestrictionDoor(core, admission, decision_ids(f"i{secrets.token_hex(3)}"))
         reflection = Reflection(lambda: serving.reflection or _is_sandbox(follower))
 
-        server = GrpcServer(door.handlers(), reflection, health)
+        server = GrpcServer((door.handlers(), reflection), health, admission)
         stack.callback(_expose(serving.metrics_listen, GatewayCollector(tally, _gauges(core, admission))))
         await server.start(serving.listen, server_credentials(*serving.tls) if serving.tls else None)
         await _until_told_to_end(follower.run(), journal.keep_synced(), access.keep_current())

@@ -10,7 +10,7 @@ import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-pytest_plugins = ["tests.fakes.valkey", "tests.fakes.stores"]
+pytest_plugins = ["tests.fakes.valkey", "tests.fakes.stores", "tests.fakes.doors"]
 
 # Machines are shared, so a slow example is no finding.
 # In CI the same commit gives the same examples, and a failing one is shown as found: shrinking it may take minutes.

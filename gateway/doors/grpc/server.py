@@ -8,7 +8,9 @@ Rules that hold here:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from gateway.admission import Admission
 from gateway.doors.grpc.handlers import SERVICE
 from gateway.views import View
 from restriction.errors import SettingError
@@ -29,6 +32,8 @@ OPTIONS: Final = (
     ("grpc.max_metadata_size", 8 * 1_024),
     ("grpc.absolute_max_metadata_size", 16 * 1_024),
     ("grpc.max_concurrent_streams", 100),
+    # Otherwise a burst of more is refused with UNAVAILABLE in part, instead of waiting its turn at the caller.
+    ("grpc.http.overload_protection", 0),
     ("grpc.server_handshake_timeout_ms", 5_000),
     ("grpc.max_connection_age_ms", 300_000),
     ("grpc.max_connection_age_grace_ms", 10_000),
@@ -88,10 +93,11 @@ class Health:
 class GrpcServer:
     """One listening server."""
 
-    def __init__(self, door: grpc.GenericRpcHandler, reflection_handler: Reflection, listing: Health) -> None:
+    def __init__(self, services: Sequence[grpc.GenericRpcHandler], listing: Health, admission: Admission) -> None:
         self._health = listing
+        self._admission = admission
         self._server = grpc.aio.server(options=OPTIONS)
-        self._server.add_generic_rpc_handlers((door, reflection_handler))
+        self._server.add_generic_rpc_handlers(services)
         health_pb2_grpc.add_HealthServicer_to_server(listing.servicer, self._server)
 
     async def start(self, listen: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -112,10 +118,15 @@ class GrpcServer:
         return port
 
     async def drain(self, grace_s: float) -> None:
-        """Say NOT_SERVING, take no further call, and let those under way end within `grace_s`."""
+        """Say NOT_SERVING, send further calls elsewhere, let those under way end within `grace_s`, and stop.
+
+        A server that is stopped while calls arrive cancels them, which no caller retries: so they are refused first.
+        """
         _log.info("draining", grace_s=grace_s)
         await self._health.drain()
-        await self._server.stop(grace_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._admission.close(), grace_s)
+        await self._server.stop(0)
 
 
 def server_credentials(chain: Path, key: Path) -> grpc.ServerCredentials:
