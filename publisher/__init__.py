@@ -1,0 +1,1 @@
+"""The court's side: takes events into its book, and signs and serves the feed."""

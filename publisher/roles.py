@@ -9,6 +9,7 @@ The caller holds the feed's lock.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,8 @@ class RoleFiles:
         snapshot = Snapshot(before.snapshot.version + 1 if before else 1, None, expires, {"targets.json": targets_meta})
         snapshot_meta = self._write_versioned(snapshot)
         self._stamp(targets, snapshot, snapshot_meta, now_s)
+        for path in self.paths(before) if before else ():
+            os.utime(path, (now_s, now_s))  # their grace begins
 
     def heartbeat(self, now_s: float) -> None:
         """Sign the timestamp anew, and the other roles when half of their life is over."""

@@ -58,7 +58,7 @@ class Agent:
         with self.alarms.watching(STORE):
             applied = await self._applier.apply(self._copy)
             self.in_service = await self._announcer.announce(applied, self._copy.parameters)
-        self.alarms.heartbeat(self._copy.as_of)
+        self._tell()
 
     async def run(self, stop: asyncio.Event, interval_s: float) -> None:
         """Pass after pass until `stop` is set; a pass under way is finished first."""
@@ -66,11 +66,15 @@ class Agent:
         try:
             while not stop.is_set():
                 await self.sync_once()
-                with self.alarms.watching(DISK):
-                    self._report(self.in_service)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), interval_s)
         finally:
             refresh.cancel()
             with suppress(asyncio.CancelledError):
                 await refresh
+
+    def _tell(self) -> None:
+        """Say what is in service and what is wrong."""
+        self.alarms.heartbeat(self._copy.as_of)
+        with self.alarms.watching(DISK):
+            self._report(self.in_service)

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,6 +30,8 @@ from sync_agent.wiring import AgentPlace, build_agent
 
 _log = logging.getLogger(__name__)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+# A pass takes a few milliseconds; a load of the whole list takes minutes, and is begun anew after a cut.
+_FINISH_S: Final = 5.0
 _STEPS_A_LINE: Final = 64  # without a terminal, a log line for each quarter of the partitions
 
 
@@ -59,7 +61,7 @@ def _options(command: _Command) -> _Command:
 @_options
 @click.option("--interval", "interval_s", default=0.2, show_default=True, help="Seconds between two looks at the feed.")
 def run(feed: str, root: Path, state: Path, redis_url: str | None, interval_s: float) -> None:
-    """Follow the feed until SIGTERM or Ctrl-C; a pass under way is finished first."""
+    """Follow the feed until SIGTERM or Ctrl-C; a pass under way has five seconds to finish."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     place = AgentPlace(FeedSource(feed, root.read_bytes()), state)
     asyncio.run(_run(place, _settings(redis_url), interval_s))
@@ -78,7 +80,15 @@ async def _run(place: AgentPlace, current: Settings, interval_s: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _agent(place, current) as following:
-        await following.run(stop, interval_s)
+        running = asyncio.create_task(following.run(stop, interval_s))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await asyncio.wait({running}, timeout=_FINISH_S)
+            running.cancel()
+        stopped.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
 
 
 async def _once(place: AgentPlace, current: Settings) -> None:

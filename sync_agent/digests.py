@@ -78,10 +78,10 @@ def plan(key: bytes, found: Found, changes: Iterable[Change], version: int, as_o
         some = grouped.get(partition, ())
         eases = tuple(change for change in some if change.lane is Lane.EASE)
         burdens = tuple(change for change in some if change.lane is not Lane.EASE)
-        eased = replace(head, digest=changed(key, head.digest, eases, found.records))
+        eased = replace(head, digest=changed(key, head.digest, eases, found.records)) if eases else head
         after = replace(eased, version=version, as_of=as_of, digest=changed(key, eased.digest, burdens, found.records))
         digests.append(after.digest)
-        if eases and eased != head:
+        if eased != head:
             ease.append(Move(partition, head, eased, eases))
         if (after.version, after.digest) != (eased.version, eased.digest):
             rest.append(Move(partition, eased, after, burdens))
