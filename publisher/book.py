@@ -118,7 +118,7 @@ class Book:
         if partition < _PARTITION_END:
             query = query.where(table.c.token < bytes([partition + 1]))
         with self._engine.connect().execution_options(yield_per=_READ_ROWS) as connection:
-            yield from connection.execute(query.order_by(table.c.token)).tuples()
+            yield from connection.execute(query.order_by(table.c.token))
 
     def mark_published(self, changes: Sequence[Change], state: ListState) -> None:
         """Take these changes out of the outbox and into the published records, in one step. Doing it twice is once."""
@@ -149,7 +149,7 @@ class Book:
         table = tables.wrong_hits
         query = sa.select(table.c.entry_id, table.c.token, table.c.corrected_at)
         with self._engine.connect() as connection:
-            return list(connection.execute(query).tuples().all())
+            return list(connection.execute(query).all())
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
@@ -184,7 +184,7 @@ class Book:
 def _published(connection: sa.Connection, tokens: Sequence[bytes]) -> dict[bytes, bytes]:
     table = tables.published
     query = sa.select(table.c.token, table.c.record).where(table.c.token.in_(tokens))
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _records(connection: sa.Connection, tokens: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -10,7 +10,7 @@ One row a line, UTF-8, a header of column names first. What a row says, and how 
 | `publishDate` | effective time (its first second) and `term_from` |
 | `served_at`, `risk_notice_at` | the same |
 | `courtName` | the court of that name in the directory, or its code; it is the issuer too |
-| `decided_at` | the same; left out: the day of the risk notice, the earliest that the law allows, in a young holder's favour |
+| `decided_at` | the same; left out: the day of the risk notice, the earliest lawful one, in a young holder's favour |
 | `disruptTypeName` or `ground` | the ground; left out: 1, the only one under which a row without an end is lawful |
 | `term_until` | the same; left out: open for ground 1, two years for the others (法释〔2017〕7号 art. 2) |
 

@@ -60,7 +60,7 @@ class Writing:
         """Digests of those of these events that are known."""
         table = tables.events
         query = sa.select(table.c.event_id, table.c.digest).where(table.c.event_id.in_(event_ids))
-        return dict(self._connection.execute(query).tuples().all())
+        return dict(self._connection.execute(query).all())
 
     def entries(self, entry_ids: Collection[str]) -> dict[str, EntryState]:
         """Those of these entries that are held."""
@@ -101,7 +101,7 @@ class Writing:
         """Take away shares that can no longer apply; gives their tokens."""
         table = tables.shares
         query = sa.select(table.c.token, table.c.entry_id).where(table.c.ends_at <= int(now_s)).limit(limit)
-        ended = self._connection.execute(query).tuples().all()
+        ended = self._connection.execute(query).all()
         self._take_away(ended)
         return [token for token, _ in ended]
 

@@ -138,3 +138,71 @@ def held(phase: Phase = Phase.LISTED, of: Entry | None = None, **changes: Any) -
     """An entry as the book holds it, started on 1 May 2026."""
     known = of or unit_entry(exemptions=(exemption(exemption_id="x-0"),))
     return replace(EntryState(phase, known, known.court, instant("2026-05-01T00:00:00")), **changes)
+
+
+# --- the same court's intake lines -----------------------------------------------------------------------------------
+
+Json = dict[str, Any]
+NAME: Final = "样本一"
+NUMBER: Final = number(1)
+
+
+def head(kind: str, event_id: str = "e-1", /, **rest: Any) -> Json:
+    """What every line has, in effect since this morning."""
+    at = "2026-05-15T09:00:00+08:00"
+    said = {"event_id": event_id, "type": kind, "issued_at": at, "effective_at": at, "issuer": COURT}
+    return said | {"legal_basis": "法释〔2017〕7号"} | rest
+
+
+def list_line(sequence: int = 1, **entry_changes: Any) -> Json:
+    """A LIST line about the person with this sequence number, entry `n-<sequence>`."""
+    listed = {
+        "entry_id": f"n-{sequence}",
+        "version": 1,
+        "subject": {
+            "kind": "PERSON",
+            "name": NAME,
+            "former_names": [],
+            "documents": [{"type": "RESIDENT_ID", "number": number(sequence)}],
+        },
+        "court": COURT,
+        "case_no": "(2026)粤08执1号",
+        "basis_doc_no": "(2025)粤08民终1号",
+        "ground": 1,
+        "decision_no": "(2026)粤08执1号之一",
+        "decided_at": "2026-04-20",
+        "served_at": "2026-04-22",
+        "risk_notice_at": "2026-04-01",
+        "term_from": "2026-05-01",
+        "term_until": None,
+        "publishable": True,
+        "links": [],
+        "grants": [],
+    }
+    return head("LIST", f"list-{sequence}", entry=listed | entry_changes)
+
+
+def lift_line(sequence: int = 1, **rest: Any) -> Json:
+    """The LIFT of that entry."""
+    body = {"entry_id": f"n-{sequence}", "ground": "PERFORMED", "ground_at": "2026-05-14"}
+    return head("LIFT", f"lift-{sequence}", **body | rest)
+
+
+def retain_line(sequence: int = 1, **rest: Any) -> Json:
+    """A RETAIN of that entry: lodging until the end of the year."""
+    body = {"entry_id": f"n-{sequence}", "measures": ["LODGE"], "until": "2026-12-31"}
+    return head("RETAIN", f"retain-{sequence}", **body | rest)
+
+
+def exempt_line(sequence: int = 1, **changes: Any) -> Json:
+    """A funeral, 20 to 25 May 2026."""
+    body = {
+        "id": "x-1",
+        "holder": "subject",
+        "measures": ["AIR", "RAIL"],
+        "from": "2026-05-20",
+        "until": "2026-05-25",
+        "reason_code": "FUNERAL",
+        "approved_by": "judge",
+    }
+    return head("EXEMPT", f"exempt-{sequence}", entry_id=f"n-{sequence}", exemption=body | changes)

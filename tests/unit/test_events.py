@@ -209,7 +209,7 @@ def test_the_lawful_limit_itself_is_accepted(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("decided", "minor"), [("2026-02-28", True), ("2026-03-01", False)])
-def test_a_birthday_on_the_leap_day_counts_from_the_first_of_march(decided: str, minor: bool) -> None:  # noqa: FBT001  a table's column
+def test_a_birthday_on_the_leap_day_counts_from_the_first_of_march(decided: str, minor: bool) -> None:
     born_on_leap_day = Subject(Kind.PERSON, ("样本",), (LEAP,))
     verdict = listing(entry(subject=born_on_leap_day, decided_on=day(decided), risk_notice_on=day("2026-02-01")))
 
