@@ -25,6 +25,10 @@ def _fail(alarms: Alarms, step: frozenset[str], error: Exception) -> None:
         raise error
 
 
+def _names(alarms: Alarms) -> list[str]:
+    return [alarm.name for alarm in alarms.raised]
+
+
 @pytest.mark.parametrize(
     ("error", "name"),
     [
@@ -37,7 +41,7 @@ def _fail(alarms: Alarms, step: frozenset[str], error: Exception) -> None:
 )
 def test_what_goes_wrong_is_an_alarm_with_a_meaning(alarms: Alarms, error: Exception, name: str) -> None:
     _fail(alarms, FEED, error)
-    assert [alarm.name for alarm in alarms.raised] == [name]
+    assert _names(alarms) == [name]
     assert name in MEANINGS
 
 
@@ -51,22 +55,22 @@ def test_an_alarm_keeps_its_first_sighting_and_moves_its_last(alarms: Alarms, cl
 def test_a_pass_without_its_cause_clears_an_alarm(alarms: Alarms) -> None:
     _fail(alarms, FEED, RefusedListError("LIST_FORGED", "x"))
     _fail(alarms, FEED, FeedUnreachableError("x"))
-    assert [alarm.name for alarm in alarms.raised] == ["FEED_UNREACHABLE"]
+    assert _names(alarms) == ["FEED_UNREACHABLE"]
     with alarms.watching(FEED):
         pass
-    assert alarms.raised == ()
+    assert _names(alarms) == []
 
 
 def test_a_good_feed_says_nothing_of_the_store(alarms: Alarms) -> None:
     _fail(alarms, STORE, StoreUnavailableError("x"))
     with alarms.watching(FEED):
         pass
-    assert [alarm.name for alarm in alarms.raised] == ["STORE_UNAVAILABLE"]
+    assert _names(alarms) == ["STORE_UNAVAILABLE"]
 
 
 def test_another_agent_at_work_is_no_alarm(alarms: Alarms) -> None:
     _fail(alarms, STORE, FencedError("x"))
-    assert alarms.raised == ()
+    assert _names(alarms) == []
 
 
 def test_an_error_that_nobody_foresaw_is_not_swallowed(alarms: Alarms) -> None:
@@ -78,12 +82,12 @@ def test_a_list_is_frozen_after_thirty_seconds_without_a_later_instant(alarms: A
     alarms.heartbeat(500)
     clock.advance(30)
     alarms.heartbeat(500)
-    assert alarms.raised == ()
+    assert _names(alarms) == []
     clock.advance(1)
     alarms.heartbeat(500)
-    assert [alarm.name for alarm in alarms.raised] == ["LIST_FROZEN"]
+    assert _names(alarms) == ["LIST_FROZEN"]
     alarms.heartbeat(501)
-    assert alarms.raised == ()
+    assert _names(alarms) == []
 
 
 def test_every_alarm_of_the_transport_has_a_meaning_and_is_cleared_by_the_feed() -> None:
