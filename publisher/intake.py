@@ -126,13 +126,13 @@ class _Submission:
         return Batch(self._batch_id, self._clock(), self._intake.courts)
 
     def _read(self, reader: LineReader, number: int, raw: bytes) -> Line | Row:
-        event_id = ""
+        content: Mapping[str, object] = {}
         try:
             content = self._form.parse(raw)
-            event_id = event_id_of(content)
             event = reader.event(content)
         except InvalidFieldError as error:
-            return Row(number, Status.REJECTED, event_id, "", self._form.column(error.field), error.problem)
+            field = self._form.column(error.field)
+            return Row(number, Status.REJECTED, event_id_of(content), "", field, error.problem)
         canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
         return Line(number, canonical, event, hashlib.blake2b(canonical, digest_size=_DIGEST_BYTES).digest())
 
