@@ -29,6 +29,7 @@ from sandbox.stage import Stage, raised
 
 SUBJECTS: Final = 1_000
 LIFT_TIMEOUT_S: Final = 10.0
+POLL_S: Final = 0.2
 SHOWN: Final = ("clear", "lodge", "resort-cap", "exempt-today", "name-mismatch")
 TRY: Final = "lodging star_rating=4 rating_status=IN_FORCE establishment_id=hotel-4 emergency=false"
 
@@ -124,5 +125,6 @@ def demo(*, once: bool) -> None:
         running.show()
         if not once:
             running.invite()
-            signal.pause()
+            while True:  # a signal that another thread took is seen by this one only when it wakes
+                time.sleep(POLL_S)
     click.echo("demo: everything has ended")
