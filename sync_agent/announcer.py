@@ -33,7 +33,9 @@ class Announcer:
             return before
         await self._put_parameters(applied.generation.number, parameters)
         after = Announcement(applied.generation, applied.state, applied.as_of)
-        if before is None or _is_news(before, after):
+        if before is not None and not _is_news(before, after):
+            after = before
+        else:
             await self._store.announce(after, applied.additions)
             self._spares.keep(after.generation)
             if before is not None and before.generation != after.generation:

@@ -53,7 +53,7 @@ async def test_a_heartbeat_moves_the_age_and_nothing_else(
     court.heartbeat()
     await agent.sync_once()
     assert before is not None
-    assert agent.in_service == replace(before, as_of=before.as_of + 2)
+    assert await writer.announcement() == agent.in_service == replace(before, as_of=before.as_of + 2)
     assert len(writer.moves) == moves
 
 
@@ -280,6 +280,28 @@ async def test_a_stale_agent_never_moves_the_store_back(court: ListPublisher, ho
     await late.sync_once()
     assert late.in_service == agent.in_service
     assert await host.stored() == {}
+
+
+async def test_what_another_agent_left_half_done_is_not_mistaken_for_damage(
+    court: ListPublisher, host: AgentHost, tmp_path: Path
+) -> None:
+    """One agent is killed before it announces version 3; one that is at 2 waits for the feed, and loads nothing."""
+    behind = AgentHost(host.source, tmp_path / "behind", host.clock)
+    court.publish(listed(1))
+    await host.start().sync_once()
+    court.publish(listed(2))
+    await behind.start().sync_once()
+    court.publish(listed(3))
+    writer = WatchedWriter(host.store.writer(), 256)
+    with pytest.raises(Cut):
+        await host.start(writer).sync_once()
+    assert len(writer.moves) == 256
+    behind.store, behind.source = host.store, FeedSource(UNREACHABLE, court.root)
+    announced = await host.store.writer().announcement()
+    loads = WatchedWriter(host.store.writer())
+    await behind.start(loads).sync_once()
+    assert loads.changes == 0
+    assert await host.store.writer().announcement() == announced
 
 
 CHANGES = st.lists(

@@ -44,10 +44,13 @@ def test_what_was_signed_and_not_marked_is_marked_and_not_signed_again(tmp_path:
     with pytest.raises(PowerCut):
         court.publish(listed(1), listed(2))
     signed = court.feed.state
+    first = court.feed.read_delta(Step(0, 1))
     book.cut = False
-    assert court.publish() == signed == book.state
-    assert book.records == {token_of(1): record_of(1), token_of(2): record_of(1)}
-    assert book.waiting == 0
+    state = court.publish(listed(3))
+    assert (signed.version, state.version) == (1, 2)
+    assert court.feed.read_delta(Step(0, 1)) == first
+    assert court.feed.read_delta(Step(1, 2)).changes == (listed(3),)
+    assert (book.state, book.waiting, len(book.records)) == (state, 0, 3)
 
 
 def test_a_book_that_is_ahead_of_the_feed_is_published_as_a_snapshot(court: ListPublisher) -> None:
