@@ -29,7 +29,7 @@ PARTS: Final = ("store", "agent", "court", "gateway")
 def run(subjects: int, rounds: int, seed: int) -> dict[str, Any]:
     """The figures of one run."""
     with standing(subjects, seed) as house:
-        results = [asyncio.run(_round(house, part, seed + place)) for place in range(rounds) for part in PARTS]
+        results = [asyncio.run(one_round(house, part, seed + place)) for place in range(rounds) for part in PARTS]
     return {
         "machine": described(),
         "scale": {"subjects": subjects, "rounds": rounds, "seed": seed},
@@ -39,7 +39,8 @@ def run(subjects: int, rounds: int, seed: int) -> dict[str, Any]:
     }
 
 
-async def _round(house: House, part: str, seed: int) -> dict[str, Any]:
+async def one_round(house: House, part: str, seed: int) -> dict[str, Any]:
+    """What callers see while this part is killed and comes back."""
     stopping = asyncio.Event()
     async with callers(house.stage.address, house.stage.keys) as by_sector:
         load = Load(by_sector, house.judge)
