@@ -111,7 +111,7 @@ class Judge:
             return set()
         if date < holder.start or (holder.until is not None and date >= holder.until):
             return set()
-        if date < entry.start or (entry.until is not None and date >= entry.until):
+        if date < entry.start or (entry.reach is not None and date >= entry.reach):
             return set()
         for release in entry.releases:
             if release.holder == holder.label and measure in release.measures and release.start <= date < release.until:
@@ -119,6 +119,8 @@ class Judge:
         found: set[str] = set()
         for grant in entry.grants:
             if grant.holder != holder.label or grant.measure != measure:
+                continue
+            if entry.state == "RETAINED" and (holder.label != "subject" or measure not in entry.retained):
                 continue
             if date < grant.start or (grant.until is not None and date >= grant.until):
                 continue

@@ -59,7 +59,7 @@ class Holder:
 
     label: str
     kind: str  # PERSON or UNIT
-    names: frozenset[str]
+    names: tuple[str, ...]  # the present one first
     keys: frozenset[Key]
     weak: frozenset[Key]
     start: dt.date
@@ -77,11 +77,17 @@ class Entry:
     start: dt.date = dt.date.min
     until: dt.date | None = None
     decided: dt.date = dt.date.min
+    version: int = 0
     holders: tuple[Holder, ...] = ()
     grants: tuple[Grant, ...] = ()
     releases: tuple[Release, ...] = ()
-    retained: tuple[str, ...] = ()
+    retained: frozenset[str] = frozenset()  # measures that stay, and have stayed since the first lift
     retained_until: dt.date | None = None
+
+    @property
+    def reach(self) -> dt.date | None:
+        """The first day that it no longer reaches: of its retention, or else of its term."""
+        return self.retained_until if self.state == "RETAINED" else self.until
 
     def live(self, now: dt.datetime) -> bool:
         """Whether the entry restricts anybody at this instant."""
@@ -105,6 +111,7 @@ class PlainList:
     _by_key: dict[Key, list[str]] = field(default_factory=dict)
     _events: dict[str, Line] = field(default_factory=dict)
     _waiting: dict[str, list[Line]] = field(default_factory=dict)
+    _changes: int = 0
 
     @property
     def step(self) -> int:
@@ -114,15 +121,32 @@ class PlainList:
     def apply(self, lines: Iterable[str | bytes], now: dt.datetime) -> list[str]:
         """Take in one batch at this instant.
 
-        Says of each line: accepted, duplicate, overtaken, held, rejected or quarantined.
-        The verdicts come in the order in which the lines took effect: a RETAIN follows the LIFT of its batch.
+        Says of each line: accepted, duplicate, overtaken, held, rejected or quarantined. A RETAIN that comes before the
+        LIFT of its batch takes effect after it.
         """
-        before = self.step
+        now = now.astimezone(SHANGHAI)
+        events: list[Line] = [json.loads(text) for text in lines]
+        last_lift = {event["entry_id"]: place for place, event in enumerate(events) if event["type"] == "LIFT"}
+        said: dict[int, str] = {}
+        early: dict[str, list[int]] = {}
         lifted: set[str] = set()
-        for line in _retain_after_lift([json.loads(text) for text in lines]):
-            verdict = self._take(line, now.astimezone(SHANGHAI), lifted)
-            self.verdicts.append(verdict)
-        return self.verdicts[before:]
+        for place, event in enumerate(events):
+            if (
+                event["type"] == "RETAIN"
+                and self._too_early(event, lifted)
+                and last_lift.get(event["entry_id"], -1) > place
+            ):
+                early.setdefault(event["entry_id"], []).append(place)
+                continue
+            said[place] = self._take(event, now, lifted)
+            if event["type"] == "LIFT":
+                for waiting in early.pop(event["entry_id"], []):
+                    said[waiting] = self._take(events[waiting], now, lifted)
+        return [said[place] for place in sorted(said)]
+
+    def _too_early(self, event: Line, lifted: set[str]) -> bool:
+        entry = self.entry(event["entry_id"])
+        return entry is None or (entry.state != "RETAINED" and entry.entry_id not in lifted)
 
     def entry(self, entry_id: str, step: int | None = None) -> Entry | None:
         """The entry as it stood after `step` lines (None: all of them)."""
@@ -142,9 +166,15 @@ class PlainList:
 
     def _take(self, line: Line, now: dt.datetime, lifted: set[str]) -> str:
         known = self._events.get(line["event_id"])
-        if known is not None:
-            return "duplicate" if known == line else "rejected"
-        self._events[line["event_id"]] = line
+        changes = self._changes
+        verdict = self._judged(line, now, lifted) if known is None else "duplicate" if known == line else "rejected"
+        # What had no effect at all may be sent again: it is then judged by what has changed meanwhile.
+        if known is None and (verdict in ("accepted", "held", "overtaken") or self._changes > changes):
+            self._events[line["event_id"]] = line
+        self.verdicts.append(verdict)
+        return verdict
+
+    def _judged(self, line: Line, now: dt.datetime, lifted: set[str]) -> str:
         if line["type"] != "LIST" and _instant(line["effective_at"]) > now:
             return "quarantined"
         if line["type"] == "LIST":
@@ -200,6 +230,8 @@ class PlainList:
         return self._relink(entry, line)
 
     def _end(self, entry: Entry, line: Line, now: dt.datetime, lifted: set[str]) -> str:
+        if entry.state in ("TOMBSTONE", "PURGED") and line["type"] != "PURGE":
+            return "accepted"
         if not entry.court.startswith(line["issuer"]):
             return "rejected"
         over = entry.state in OVER or entry.expired(now)
@@ -208,26 +240,21 @@ class PlainList:
                 return "rejected"
             self._keep(replace(entry, state="PURGED", holders=()))
         elif line["type"] == "REVOKE":
-            if entry.state not in ("TOMBSTONE", "PURGED"):
-                self._keep(replace(entry, state="REVOKED"))
+            self._keep(replace(entry, state="REVOKED"))
         elif not over:
             self._keep(replace(entry, state="LIFTED"))
             lifted.add(entry.entry_id)
         return "accepted"
 
     def _retain(self, entry: Entry, line: Line, lifted: set[str]) -> str:
-        until = _date(line["until"])
-        if entry.state == "RETAINED":
-            if until > (entry.retained_until or until) or set(line["measures"]) - set(entry.retained):
-                return "rejected"
-        elif entry.state != "LIFTED" or entry.entry_id not in lifted:
+        if entry.state != "RETAINED" and (entry.state != "LIFTED" or entry.entry_id not in lifted):
             return "rejected"
-        subject = tuple(replace(grant, until=_earlier(grant.until, until)) for grant in entry.grants)
-        kept = tuple(g for g in subject if g.holder == "subject" and g.measure in line["measures"])
-        holders = tuple(holder for holder in entry.holders if holder.label == "subject")
-        held = tuple(line["measures"])
-        entry = replace(entry, state="RETAINED", grants=kept, holders=holders, until=until)
-        self._keep(replace(entry, retained=held, retained_until=until))
+        until = _date(line["until"])
+        granted = {grant.measure for grant in entry.grants if grant.holder == "subject"}
+        kept = granted & set(line["measures"])
+        if entry.retained_until is not None and (until > entry.retained_until or kept - entry.retained):
+            return "rejected"
+        self._keep(replace(entry, state="RETAINED", retained=frozenset(kept), retained_until=until))
         return "accepted"
 
     def _correct(self, entry: Entry, line: Line) -> str:
@@ -235,13 +262,16 @@ class PlainList:
         if changes.get("publishable") is False:
             self._keep(replace(entry, state="LIFTED"))
             return "accepted"
+        if line["version"] <= entry.version:
+            return "rejected"
         subject, others = entry.holders[0], entry.holders[1:]
         if "subject" in changes:
             given = changes["subject"]
-            if "name" in given or "former_names" in given:
-                names = [given["name"]] if "name" in given else list(subject.names)
-                names += given.get("former_names", [])
-                subject = replace(subject, names=frozenset(plain_name(n) for n in names))
+            present = plain_name(given["name"]) if "name" in given else subject.names[0]
+            former = subject.names[1:]
+            if "former_names" in given:
+                former = tuple(plain_name(name) for name in given["former_names"])
+            subject = replace(subject, names=(present, *former))
             if "documents" in given:
                 keys, weak = _keys(given["documents"])
                 if not keys:
@@ -250,9 +280,9 @@ class PlainList:
         until = entry.until
         if changes.get("term_until"):
             until = _date(changes["term_until"])
-            if entry.until is not None and until > entry.until:
+            if until <= entry.start or (entry.until is not None and until > entry.until):
                 return "rejected"
-        self._keep(replace(entry, holders=(subject, *others), until=until))
+        self._keep(replace(entry, version=line["version"], holders=(subject, *others), until=until))
         return "accepted"
 
     def _exempt(self, entry: Entry, line: Line, now: dt.datetime) -> str:
@@ -287,7 +317,7 @@ class PlainList:
             if entry.holders[0].kind != "UNIT":
                 return "rejected"
             link = _link_of(line["link"], entry.decided)
-            if link is None:
+            if link is None or any(holder.label == link.label for holder in entry.holders):
                 return "rejected"
             grants = (*entry.grants, *_default(link.label, link.kind, entry.start))
             self._keep(replace(entry, holders=(*entry.holders, link), grants=grants))
@@ -301,19 +331,13 @@ class PlainList:
         return "accepted"
 
     def _keep(self, entry: Entry) -> None:
+        self._changes += 1
         self._history.setdefault(entry.entry_id, []).append((self.step, entry))
         for holder in entry.holders:
             for key in holder.keys:
                 seen = self._by_key.setdefault(key, [])
                 if entry.entry_id not in seen:
                     seen.append(entry.entry_id)
-
-
-def _retain_after_lift(lines: list[Line]) -> list[Line]:
-    lifts = {line["entry_id"] for line in lines if line["type"] == "LIFT"}
-    early = [line for line in lines if line["type"] == "RETAIN" and line["entry_id"] in lifts]
-    moved = {line["event_id"] for line in early}
-    return [line for line in lines if line["event_id"] not in moved] + early
 
 
 def _refusal(raw: Line, line: Line, now: dt.datetime) -> bool:
@@ -348,12 +372,12 @@ def _entry_of(raw: Line, line: Line) -> Entry:
     decided, start = _date(raw["decided_at"]), _date(raw["term_from"])
     until = _date(raw["term_until"]) if raw["term_until"] else None
     keys, weak = _keys(raw["subject"]["documents"])
-    names = frozenset(plain_name(n) for n in [raw["subject"]["name"], *raw["subject"].get("former_names", [])])
-    subject = Holder("subject", raw["subject"]["kind"], names, keys, weak, start, until)
+    names = tuple(plain_name(n) for n in [raw["subject"]["name"], *raw["subject"].get("former_names", [])])
+    subject = Holder("subject", raw["subject"]["kind"], names, keys, weak, start, None)
     links = [_link_of(link, decided) for link in raw["links"]]
     holders = (subject, *(link for link in links if link))
     starts = max(_instant(line["effective_at"]), _midnight(start), _midnight(_date(raw["served_at"])))
-    entry = Entry(raw["entry_id"], raw["court"], "LISTED", starts, start, until, decided, holders)
+    entry = Entry(raw["entry_id"], raw["court"], "LISTED", starts, start, until, decided, raw["version"], holders)
     grants: list[Grant] = []
     for holder in holders:
         written = [_grant_of(grant) for grant in raw.get("grants") or () if grant["holder"] == holder.label]
@@ -382,7 +406,7 @@ def _link_of(link: Line, decided: dt.date) -> Holder | None:
         return None
     until = _date(link["until"]) if link["until"] else None
     label = f"link:{link['link_id']}"
-    return Holder(label, "PERSON", frozenset([plain_name(link["name"])]), keys, weak, _date(link["from"]), until)
+    return Holder(label, "PERSON", (plain_name(link["name"]),), keys, weak, _date(link["from"]), until)
 
 
 def _keys(documents: list[Line]) -> tuple[frozenset[Key], frozenset[Key]]:
