@@ -93,6 +93,12 @@ class TestI9:
         assert lacks(desk, FIRST)
         assert not lacks(desk, SECOND)
 
+    async def test_generation_at_the_same_version_is_read_anew_too(self, desk: Desk) -> None:
+        desk.list.version -= 1
+        await desk.list.load({identity(SECOND): record(identity(SECOND))}, number=2)
+        await desk.follower.advance()
+        assert (version(desk), lacks(desk, SECOND)) == (1, False)
+
 
 class TestReadyMadeFilter:
     async def test_is_taken_and_filled_instead_of_reading_every_token(self, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ from tests.fakes.gateway import ALL_MEASURES, FOUR_STARS, HOTEL, KEYS, Desk, ide
 
 LISTED, ALSO_LISTED, CLEAR = 1, 2, 3
 INSURER = Unit("insurer-1", Sector.INSURER, Mode.SANDBOX, "")
+ISSUED = Document(DocumentType.RESIDENT_ID, "11010519491231002X")  # the example of GB 11643
 WALK_IN = Venue(SaleKind.WALK_IN, Payer.SELF, VenueKind.OTHER, 1, "V-1")
 ANNUITY = Insurance(CashValue.SOME, 10_000_000, PremiumMode.ANNUAL, PolicyAct.NEW)
 
@@ -229,8 +230,9 @@ class TestRefusals:
         [
             (replace(HOTEL, sector=Sector.RAIL), {}, PurposeNotAllowedError),
             (replace(HOTEL, establishments=frozenset({"H-2"})), {}, PurposeNotAllowedError),
+            (replace(HOTEL, mode=Mode.LIVE), {"document": ISSUED}, SandboxOnlyError),
             (replace(HOTEL, mode=Mode.LIVE), {}, SandboxOnlyError),
-            (HOTEL, {"document": Document(DocumentType.RESIDENT_ID, "11010519491231002X")}, SandboxOnlyError),
+            (HOTEL, {"document": ISSUED}, SandboxOnlyError),
             (HOTEL, {"product": WALK_IN}, PurposeNotAllowedError),
             (HOTEL, {"service_day": None}, InvalidFieldError),
             (HOTEL, {"service_day": day_of(NOW) - 2}, InvalidFieldError),
@@ -241,7 +243,8 @@ class TestRefusals:
             (HOTEL, {"at_least_version": 2}, FreshnessUnmetError),
         ],
         ids=[
-            "sector", "establishment", "live unit on sandbox list", "live identity", "walk-in", "no service date",
+            "sector", "establishment", "live unit and identity on sandbox list", "live unit on sandbox list", "live identity",
+            "walk-in", "no service date",
             "past service date", "far service date", "no name", "bad number", "company as a guest", "later version",
         ],
     )  # fmt: skip
