@@ -19,7 +19,7 @@ from sandbox.documents import Paper
 _FIRST_INDEX: Final = 3 * 10**9  # above every index that `sandbox.sample` uses
 _COURT: Final = "4408"
 _NAMES: Final = "一二三四五六七八九十"
-_DATED: Final = frozenset({"rail", "air", "lodging", "outbound_tour"})
+DATED: Final = frozenset({"rail", "air", "lodging", "outbound_tour"})
 Fields = Mapping[str, str | int | bool]
 
 HOTEL: Final[Fields] = {
@@ -92,7 +92,7 @@ class Fixed:
         paper = self.asked_paper or self.paper
         return Question(
             sector, product, usual if self.fields is None else self.fields, paper.type, paper.number,
-            self.asked_name or self.name, paper.country, today if product in _DATED else None,
+            self.asked_name or self.name, paper.country, today if product in DATED else None,
         )  # fmt: skip
 
     def lines(self, today: dt.date) -> Iterator[str]:

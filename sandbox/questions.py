@@ -15,13 +15,13 @@ from typing import Final
 from sandbox import documents, sample
 from sandbox.documents import Paper
 from sandbox.generator import Sample
+from sandbox.identities import DATED as DATED  # noqa: PLC0414 - who builds questions needs it beside CHOICES
 from sandbox.identities import Fields, Question
 
 FARTHEST_DAY: Final = 40  # most sales are near; the exemptions and terms of a sample end within weeks
 NEAR_MISS_SHARE: Final = 0.25
 PRESENT_SHARE: Final = 0.5
 PERSONS_ONLY: Final = frozenset({"rail", "air", "lodging", "outbound_tour", "resort", "tuition"})
-DATED: Final = frozenset({"rail", "air", "lodging", "outbound_tour"})
 EMU_SEATS: Final = (
     "BUSINESS", "PREMIUM", "PREMIUM_FIRST", "FIRST", "SECOND_COMPARTMENT", "SECOND", "STANDING", "FIRST_BERTH",
     "SECOND_BERTH", "EMU_SOFT_BERTH", "EMU_DELUXE_SOFT_BERTH",
