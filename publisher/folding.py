@@ -25,13 +25,15 @@ from restriction.folding import folded_runs
 from restriction.listing import snapshot_directory, snapshot_path, step_of
 from settings.files import replace_file
 
+# Several processes may each sign one delta between a look at the listing and the lock.
+_ROOM: Final = 10
 # Agents are seldom further behind than this many deltas; they follow on without loading the snapshot.
 KEPT_DELTAS: Final = 50
 
 
 def make_room(feed: Feed, now_s: float) -> None:
     """Leave room for one more delta. The caller does not hold the lock."""
-    if len(feed.listing.deltas) < MAX_DELTAS:
+    if len(feed.listing.deltas) < MAX_DELTAS - _ROOM:
         return
     with feed.lock():
         fold_deltas(feed, now_s)
@@ -50,18 +52,20 @@ def fold_deltas(feed: Feed, now_s: float) -> None:
 
 def compact(feed: Feed, now_s: float) -> None:
     """Publish a snapshot made of the last one and the deltas since. The caller does not hold the lock."""
-    listing = feed.listing
-    way = None if listing.snapshot is None else listing.way(listing.snapshot)
-    if listing.snapshot is None or way is None:
-        raise GapError("the feed's deltas do not follow on its snapshot; restore the feed directory from its backup")
-    if not way:
-        return
-    deltas = [feed.read_delta(step) for step in way]
-    state = deltas[-1].after
-    base = decode_snapshot(feed.read(snapshot_path(listing.snapshot)))
-    manifest = write_snapshot(feed, state, _merged(feed, base, fold(deltas)))
     with feed.lock():
-        publish_snapshot(feed, manifest, now_s)
+        listing = feed.listing
+        way = None if listing.snapshot is None else listing.way(listing.snapshot)
+        if listing.snapshot is None or way is None:
+            raise GapError("the feed's deltas do not follow on its snapshot; restore the feed from its backup")
+        deltas = [feed.read_delta(step) for step in way]
+        base = decode_snapshot(feed.read(snapshot_path(listing.snapshot)))
+    if not deltas:
+        return
+    manifest = write_snapshot(feed, deltas[-1].after, _merged(feed, base, fold(deltas)))
+    with feed.lock():
+        # Another process may have been faster.
+        if (feed.listing.snapshot or 0) < manifest.state.version:
+            publish_snapshot(feed, manifest, now_s)
 
 
 def write_snapshot(feed: Feed, state: ListState, partitions: Iterable[tuple[int, Mapping[bytes, bytes]]]) -> Snapshot:

@@ -98,7 +98,8 @@ class VerifiedCopy:
             raise
         if fetched.snapshot is not None:
             self._keep_snapshot(fetched.snapshot)
-        for raw, step in zip(fetched.deltas, accepted.deltas[-len(fetched.deltas) :], strict=False):
+        taken = accepted.deltas[len(accepted.deltas) - len(fetched.deltas) :]
+        for raw, step in zip(fetched.deltas, taken, strict=True):
             replace_file(self._directory / step.path, raw)
         if fetched.parameters is not None:
             replace_file(self._directory / PARAMETERS_PATH, fetched.parameters)

@@ -111,20 +111,10 @@ class FeedFetcher:
         """
         return await asyncio.to_thread(self._fetch, held)
 
-    def close(self) -> None:
-        """Let go of connections."""
-        self._transport.close()
-
     def _fetch(self, held: Held) -> Fetched | None:
         with renamed():
-            if (
-                self._transport.download_bytes(f"{self._url}/metadata/timestamp.json", MAX_TIMESTAMP_BYTES)
-                == held.timestamp
-            ):
-                return None
-            verified = self._refresh()
-            listing = Listing.of(verified.files)
-            return self._documents(verified, listing, held)
+            newest = self._transport.download_bytes(f"{self._url}/metadata/timestamp.json", MAX_TIMESTAMP_BYTES)
+            return None if newest == held.timestamp else self._documents(self._refresh(), held)
 
     def _refresh(self) -> _Verified:
         updater = Updater(
@@ -140,7 +130,8 @@ class FeedFetcher:
         targets = Metadata[Targets].from_file(str(self._metadata / "targets.json")).signed
         return _Verified(updater, raw, as_of, targets.targets)
 
-    def _documents(self, verified: _Verified, listing: Listing, held: Held) -> Fetched:
+    def _documents(self, verified: _Verified, held: Held) -> Fetched:
+        listing = Listing.of(verified.files)
         way = None if held.version is None else listing.way(held.version)
         newer = listing.snapshot is not None and listing.snapshot > (-1 if held.snapshot is None else held.snapshot)
         snapshot = None
