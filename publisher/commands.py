@@ -102,9 +102,9 @@ def parameters(directory: Path, source: BufferedReader) -> None:
     parsed = Parameters.parse(source.read())
     with opened(directory) as opened_publisher:
         feed = opened_publisher.feed
-        before = opened_publisher.parameters.version
-        if parsed.version < before:
-            raise SettingError(f"parameters: version: {parsed.version} is below {before} in force; give a higher one")
+        before = opened_publisher.parameters
+        if parsed != before and parsed.version <= before.version:
+            raise SettingError(f"parameters: version: {before.version} is in force; give this document a higher one")
         with feed.lock():
             feed.publish_parameters(parsed.to_bytes(), _CLOCK())
     click.echo(f"parameters version {parsed.version} signed; unset: {', '.join(sorted(parsed.unset)) or 'none'}")

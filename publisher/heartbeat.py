@@ -87,15 +87,17 @@ class Duty:
 
 
 def keep(duty: Duty, stop: threading.Event) -> None:
-    """Do the duty until told to stop; a failure is logged and tried again, since the next beat may succeed."""
+    """Do the duty until told to stop; a failure is logged once and tried again, since the next beat may succeed."""
     failing = False
     while not stop.is_set():
         try:
             duty.act()
             failing = False
-        except (LintelError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 a duty outlives whatever fails in it
             if not failing:
-                _log.error("%s fails and is tried again: %s", duty.name, error)
+                # The text of a foreign error may quote a row of the book.
+                cause = str(error) if isinstance(error, (LintelError, OSError)) else type(error).__name__
+                _log.error("%s fails and is tried again: %s", duty.name, cause)
             failing = True
         stop.wait(duty.interval_s)
 

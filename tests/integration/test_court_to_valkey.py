@@ -155,7 +155,9 @@ def test_parameters_never_go_back(desk: Desk) -> None:
     later = desk.publisher("parameters", "-", lines=replace(signed, version=signed.version + 1).to_bytes().decode())
     assert later.exit_code == 0, later.output
     back = desk.publisher("parameters", str(PARAMETERS))
-    assert "below" in str(back.exception)
+    assert "is in force" in str(back.exception)
+    other = replace(signed, version=signed.version + 1, authority="somebody else").to_bytes().decode()
+    assert "is in force" in str(desk.publisher("parameters", "-", lines=other).exception)
 
 
 def test_what_a_submission_left_unsigned_is_signed_by_duty_and_not_during_another(desk: Desk) -> None:

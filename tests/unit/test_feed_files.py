@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import stat
 import threading
 from pathlib import Path
@@ -164,7 +163,7 @@ def test_nothing_but_the_feed_is_served(court: ListPublisher, path: str) -> None
         assert _get(url, path).status == 404
 
 
-def test_a_duty_that_fails_is_done_again() -> None:
+def test_a_duty_that_fails_is_done_again_and_its_cause_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
     stop = threading.Event()
     done: list[int] = []
 
@@ -172,7 +171,8 @@ def test_a_duty_that_fails_is_done_again() -> None:
         done.append(len(done))
         if len(done) == 3:
             stop.set()
-        raise OSError(os.strerror(28))
+        raise RuntimeError("a row of the book")
 
     keep(Duty("test", 0.0, act), stop)
     assert done == [0, 1, 2]
+    assert [record.getMessage() for record in caplog.records] == ["test fails and is tried again: RuntimeError"]
