@@ -26,7 +26,7 @@ MOUNTS: Final[Mapping[str, str]] = {
     "sandbox": "sandbox.commands:sandbox",
     "status": "cli.health:status",
     "store": "liststore.commands:store",
-    "units": "gateway.commands:units",
+    "units": "gateway.unit_commands:units",
     "version": "cli.register:version",
 }
 CANNOT_REACH: Final = 3

@@ -1,25 +1,15 @@
-"""`lintel gateway` and `lintel units`."""
+"""`lintel gateway`."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
 import settings
 from gateway import log, wiring
-from gateway.access import Unit, UnitState, hash_key, new_key, read_units, write_units
 from gateway.doors.grpc.errors_table import catalogue
-from restriction.errors import SettingError
-from restriction.identity import Mode
-from restriction.measures import Sector
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -69,96 +59,6 @@ def serve(  # noqa: PLR0913 - one parameter per option is click's way
 def errors() -> None:
     """Print the error catalogue, as docs/errors.md keeps it."""
     click.echo(catalogue(), nl=False)
-
-
-@click.group()
-def units() -> None:
-    """Who may ask: the units file."""
-
-
-@units.command()
-@click.argument("unit_id", metavar="ID")
-@click.option("--sector", required=True, type=click.Choice([sector.value for sector in Sector]))
-@click.option("--sandbox", is_flag=True, help="A key for sandbox identities and a sandbox list only.")
-@click.option("--establishment", multiple=True, help="Only for this establishment or school; may be repeated.")
-@click.option("--responsible-person", default="", help="Who answers what needs a person, named on notices.")
-@click.option("--privacy-contact", default="", help="The data-protection contact named on notices.")
-def add(  # noqa: PLR0913 - one parameter per option is click's way
-    *,
-    unit_id: str,
-    sector: str,
-    sandbox: bool,
-    establishment: tuple[str, ...],
-    responsible_person: str,
-    privacy_contact: str,
-) -> None:
-    """Add a unit and print its key, this once: only its hash is kept."""
-    path = settings.current().units_file
-    held = read_units(path)
-    if any(unit.id == unit_id for unit in held):
-        raise SettingError(f"unit {unit_id}: is in the file already: `units rotate` gives it another key")
-    mode = Mode.SANDBOX if sandbox else Mode.LIVE
-    key = new_key(mode)
-    unit = Unit(
-        id=unit_id,
-        sector=Sector(sector),
-        mode=mode,
-        key_sha256=hash_key(key),
-        establishments=frozenset(establishment) or None,
-        responsible_person=responsible_person,
-        privacy_contact=privacy_contact,
-    )
-    write_units(path, (*held, unit))
-    click.echo(key)
-
-
-@units.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="JSON, as when piped.")
-def list_units(*, as_json: bool) -> None:
-    """Show every unit; no key can be shown."""
-    held = read_units(settings.current().units_file)
-    if as_json or not sys.stdout.isatty():
-        click.echo(json.dumps([_shown(unit) for unit in held], ensure_ascii=False))
-        return
-    table = Table("unit", "sector", "mode", "state", "establishments")
-    for unit in held:
-        places = "any" if unit.establishments is None else ", ".join(sorted(unit.establishments))
-        table.add_row(unit.id, unit.sector, unit.mode, unit.state, places)
-    Console().print(table)
-
-
-@units.command()
-@click.argument("unit_id", metavar="ID")
-def suspend(unit_id: str) -> None:
-    """Refuse a unit from now on; running gateways take it up within a second."""
-    _change(unit_id, lambda unit: replace(unit, state=UnitState.SUSPENDED))
-
-
-@units.command()
-@click.argument("unit_id", metavar="ID")
-def rotate(unit_id: str) -> None:
-    """Give a unit another key and print it, this once; the old one ends with it."""
-
-    def rekeyed(unit: Unit) -> Unit:
-        key = new_key(unit.mode)
-        click.echo(key)
-        return replace(unit, key_sha256=hash_key(key))
-
-    _change(unit_id, rekeyed)
-
-
-def _shown(unit: Unit) -> dict[str, object]:
-    shown = asdict(unit) | {"establishments": None if unit.establishments is None else sorted(unit.establishments)}
-    del shown["key_sha256"]
-    return shown
-
-
-def _change(unit_id: str, change: Callable[[Unit], Unit]) -> None:
-    path = settings.current().units_file
-    held = read_units(path)
-    if all(unit.id != unit_id for unit in held):
-        raise SettingError(f"unit {unit_id}: not in {path}: see `units list`")
-    write_units(path, tuple(change(unit) if unit.id == unit_id else unit for unit in held))
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

@@ -50,7 +50,7 @@ class Serving:
     reflection: bool = False
 
 
-async def serve(settings: Settings, serving: Serving) -> None:
+async def serve(settings: Settings, serving: Serving, screening: type[Screener] = Screener) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises: SettingError, StoreUnavailableError."""
     clocks = Clocks(time.time, time.monotonic)  # noqa: TID251 - the edge where time enters
     keys = _read_secrets(settings.token_secret_file)
@@ -67,7 +67,7 @@ async def serve(settings: Settings, serving: Serving) -> None:
 
         access, tally, admission, health = Access(settings.units_file), Tally(), Admission(MAX_IN_FLIGHT), Health()
         follower = Follower(store, keys, Floor(serving.state / "floor.json"), clocks, health.serve_list)
-        screener = Screener(follower, store, journal, clocks, decision_ids(secrets.token_hex(6)))
+        screener = screening(follower, store, journal, clocks, decision_ids(secrets.token_hex(6)))
         core = Core(access, screener, follower, clocks, tally, metadata.version("lintel"))
         door = RestrictionDoor(core, admission, decision_ids(f"i{secrets.token_hex(3)}"))
         reflection = Reflection(lambda: serving.reflection or _is_sandbox(follower))

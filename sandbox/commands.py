@@ -13,6 +13,7 @@ from restriction.calendar import date_from_day, day_of
 from sandbox import identities as fixed
 from sandbox.demo import demo
 from sandbox.generator import Sample, day_lines, list_lines
+from sandbox.serve import gateway
 
 
 def _today() -> dt.date:
@@ -65,6 +66,7 @@ def identities(*, lines: bool) -> None:
 
 
 sandbox.add_command(demo)
+sandbox.add_command(gateway)
 
 
 def _write(lines: Iterable[str], output: TextIO) -> None:

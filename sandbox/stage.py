@@ -90,8 +90,7 @@ class Stage:
                 *("--state", str(self.home / "agent")),
             ],
             "gateway": [
-                *("gateway", "serve", "--listen", self.address, "--insecure"),
-                *("--metrics-listen", f"127.0.0.1:{self.metrics_port}"),
+                *("sandbox", "gateway", "--listen", self.address, "--metrics-port", str(self.metrics_port)),
             ],
         }
         return [*LINTEL, *commands[part]]
