@@ -148,6 +148,18 @@ def test_a_retain_twice_in_one_batch_is_applied_once(book: Book) -> None:
     assert statuses(rows) == ["accepted", "accepted", "duplicate", "accepted"]
 
 
+def test_a_retain_that_waited_is_no_exception_to_event_ids(book: Book) -> None:
+    filler = [list_line(sequence) for sequence in range(600, 700)]
+    other = head("SUSPEND", "retain-1", entry_id="n-600")
+
+    rows = submit(book, [list_line(), retain_line(), *filler, other, *filler, lift_line()])
+
+    told = {row.line: (row.status.value, row.reason) for row in rows}
+    assert told[2] == ("rejected", "EVENT_ID_REUSED")
+    assert told[103] == ("accepted", "")
+    assert told[len(rows)] == ("accepted", "")
+
+
 def test_what_goes_beyond_urgent_travel_is_quarantined_and_the_rest_applies(book: Book) -> None:
     rows = submit(book, [list_line(), exempt_line(measures=["AIR", "LODGE"])])
     publish(book)
