@@ -273,7 +273,8 @@ def _lifted(case: _Case) -> Verdict:
     lift = _body(case, Lift)
     late = case.today > lift.ground_on + _LIFT_WITHIN_DAYS
     note = ("ground_at", "LATE") if late else ("", "")
-    return case.accepted(*note, lift=lift, lifted_in=case.batch.batch_id, retention=None)
+    # What an earlier retention left is all that a RETAIN in this batch may keep, so it is not forgotten here.
+    return case.accepted(*note, lift=lift, lifted_in=case.batch.batch_id)
 
 
 def _revoked(case: _Case) -> Verdict:

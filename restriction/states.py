@@ -101,7 +101,7 @@ RETAINED  | x    | RETAINED  | x         | RETAINED  | x         | x      | LIFT
 EXPIRED   | x    | x         | x         | x         | x         | x      | =         | REVOKED   | x        | -      | -       | PURGED
 REVOKED   | x    | x         | x         | x         | x         | x      | =         | =         | x        | -      | -       | PURGED
 TOMBSTONE | o    | x         | x         | x         | x         | x      | =         | =         | x        | -      | -       | PURGED
-PURGED    | o    | x         | x         | x         | x         | x      | x         | x         | x        | -      | -       | =
+PURGED    | o    | x         | x         | x         | x         | x      | =         | =         | x        | -      | -       | =
 """  # noqa: E501  one row a line, beside the design's table
 
 _PHASES: Final[Mapping[Cell, Phase]] = {

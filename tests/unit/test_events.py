@@ -498,6 +498,20 @@ def test_a_retention_only_becomes_shorter_and_ends_by_the_clock() -> None:
     assert state_at(retained, instant("2026-12-31T00:00:00")) is State.LIFTED
 
 
+def test_a_second_lift_brings_back_nothing_that_the_first_retention_left_out() -> None:
+    build, venue = measures_in([Measure.BUILD]), measures_in([Measure.VENUE])
+    retained = held(Phase.RETAINED, retention=Retention(build, day("2026-12-31")))
+    lifted = said(EventType.LIFT, on=retained).state
+
+    def again(measures: int, until: str) -> Verdict:
+        return apply(lifted, event(EventType.RETAIN, Retention(measures, day(until))), BATCH)
+
+    assert state_at(lifted, NOW) is State.LIFTED
+    assert refused(again(build | venue, "2026-12-31")) == ("measures", "WIDER")
+    assert refused(again(build, "2027-01-01")) == ("until", "WIDER")
+    assert state_at(again(build, "2026-12-31").state, NOW) is State.RETAINED
+
+
 def test_purging_leaves_nothing_of_the_entry() -> None:
     purged = said(EventType.PURGE, on=held(Phase.REVOKED)).state
 

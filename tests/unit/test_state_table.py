@@ -43,7 +43,7 @@ RETAINED  rejected  RETAINED  rejected  rejected  RETAINED  RETAINED   RETAINED 
 EXPIRED   rejected  rejected  rejected  rejected  rejected  rejected   rejected  rejected  rejected EXPIRED   REVOKED   rejected PURGED
 REVOKED   rejected  rejected  rejected  rejected  rejected  rejected   rejected  rejected  rejected REVOKED   REVOKED   rejected PURGED
 TOMBSTONE overtaken rejected  rejected  rejected  rejected  rejected   rejected  rejected  rejected TOMBSTONE TOMBSTONE rejected PURGED
-PURGED    overtaken rejected  rejected  rejected  rejected  rejected   rejected  rejected  rejected rejected  rejected  rejected PURGED
+PURGED    overtaken rejected  rejected  rejected  rejected  rejected   rejected  rejected  rejected PURGED    PURGED    rejected PURGED
 """  # noqa: E501  one row a line, as in the design
 
 
