@@ -153,6 +153,7 @@ def read_units(path: Path) -> tuple[Unit, ...]:
 def write_units(path: Path, units: tuple[Unit, ...]) -> None:
     """Replace the file, whole or not at all."""
     rows = [_row(unit) for unit in units]
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_file(path, yaml.safe_dump(rows, sort_keys=False, allow_unicode=True).encode(), mode=0o600)
 
 

@@ -139,6 +139,7 @@ class House:
     access: Access
     admission: Admission
     tally: Tally
+    handlers: grpc.GenericRpcHandler
     server: GrpcServer
     caller: GrpcCaller
     port: int
@@ -160,7 +161,7 @@ async def opened(desk: Desk, *, limit: int = 16, reflection: bool = True) -> Asy
     port = await server.start("127.0.0.1:0", None)
     desk.listeners.append(health.serve_list)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield House(desk, access, admission, tally, server, GrpcCaller(channel), port)
+        yield House(desk, access, admission, tally, door.handlers(), server, GrpcCaller(channel), port)
     await server.drain(0)
 
 

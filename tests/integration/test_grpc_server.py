@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from gateway.doors.grpc import handlers
 from gateway.doors.grpc.handlers import SERVICE
-from gateway.doors.grpc.server import MAX_MESSAGE_BYTES, REFLECTION_V1, GrpcServer, Health
+from gateway.doors.grpc.server import MAX_MESSAGE_BYTES, REFLECTION_V1, GrpcServer, Health, server_credentials
 from lintel.v1 import answer_pb2 as answers
 from restriction.errors import SettingError
-from tests.fakes.doors import CLEAR, LISTED, House, Refusal, check_request, opened
+from tests.fakes.doors import CLEAR, LISTED, GrpcCaller, House, Refusal, check_request, opened
 from tests.fakes.gateway import Desk
 
 LIMIT = 4
@@ -207,6 +213,38 @@ async def test_taken_port_is_refused_by_name(house: House) -> None:
     second = GrpcServer((), Health(), house.admission)
     with pytest.raises(SettingError, match="--listen"):
         await second.start(f"127.0.0.1:{house.port}", None)
+
+
+class TestTls:
+    async def test_certificate_is_shown_and_answers_are_given(self, house: House, tmp_path: Path) -> None:
+        chain, key = self_signed(tmp_path)
+        secure = GrpcServer((house.handlers,), Health(), house.admission)
+        port = await secure.start("127.0.0.1:0", server_credentials(chain, key))
+        trusted = grpc.ssl_channel_credentials(chain.read_bytes())
+        async with grpc.aio.secure_channel(f"localhost:{port}", trusted) as channel:
+            assert (await GrpcCaller(channel).check(check_request(LISTED))).outcome == answers.OUTCOME_RESTRICTED
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            with pytest.raises(Refusal) as in_clear:
+                await GrpcCaller(channel).check(check_request(LISTED))
+        assert in_clear.value.code == "UNAVAILABLE"
+        await secure.drain(0)
+
+    def test_missing_file_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingError, match=r"key\.pem"):
+            server_credentials(tmp_path / "chain.pem", tmp_path / "key.pem")
+
+
+def self_signed(directory: Path) -> tuple[Path, Path]:
+    """A certificate of localhost and its key, as PEM files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begun = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, begun, begun.replace(year=2100))
+    named = built.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    chain_file, key_file = directory / "chain.pem", directory / "key.pem"
+    chain_file.write_bytes(named.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return chain_file, key_file
 
 
 async def test_unknown_method_is_unimplemented(house: House) -> None:

@@ -243,8 +243,8 @@ class TestRefusals:
             (HOTEL, {"at_least_version": 2}, FreshnessUnmetError),
         ],
         ids=[
-            "sector", "establishment", "live unit and identity on sandbox list", "live unit on sandbox list", "live identity",
-            "walk-in", "no service date",
+            "sector", "establishment", "live unit and identity on sandbox list", "live unit on sandbox list",
+            "live identity", "walk-in", "no service date",
             "past service date", "far service date", "no name", "bad number", "company as a guest", "later version",
         ],
     )  # fmt: skip

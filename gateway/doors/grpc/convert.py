@@ -43,6 +43,7 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-f
 # digits of the old card alone.
 _DAY: Final = r"(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 _LOOKS_LIKE_A_NUMBER: Final = re.compile(rf"\d{{6}}(19|20)\d{{2}}{_DAY}\d{{3}}[\dXx]|^\d{{8}}{_DAY}\d{{3}}$")
+_SHORTEST_NUMBER: Final = 15
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 _TYPES: Final = {member.value: member for member in DocumentType}
 
@@ -114,8 +115,10 @@ def _document(request: CheckRequest) -> Document:
 def _booking_reference(sent: str, document_number: str) -> str:
     if not sent or len(sent) > MAX_BOOKING_CHARS or not sent.isprintable():
         raise _unfit("booking_reference", sent, "MALFORMED", f"send 1 to {MAX_BOOKING_CHARS} printable characters")
-    bare = _SEPARATORS.sub("", sent)
-    if (document_number and document_number in bare) or _LOOKS_LIKE_A_NUMBER.search(bare):
+    bare = sent if sent.isalnum() else _SEPARATORS.sub("", sent)
+    if (document_number and document_number in bare) or (
+        len(bare) >= _SHORTEST_NUMBER and _LOOKS_LIKE_A_NUMBER.search(bare)
+    ):
         raise InvalidFieldError("booking_reference", "LOOKS_LIKE_A_DOCUMENT", "send your own number of this sale")
     return sent
 
