@@ -53,7 +53,8 @@ def _events(plan: Plan, dice: random.Random, event_id: str, today: dt.date) -> I
     link = f"l{dice.randrange(1, 5)}"
     holder = dice.choice(["subject", f"link:{link}"])
     lift = event("LIFT", ground="SETTLED", ground_at=day(-1))
-    retain = event("RETAIN", "-r", measures=["LODGE", "VENUE"], until=day(8))
+    kept = dice.sample(["LODGE", "VENUE", "AIR", "INS"], 2)
+    retain = event("RETAIN", "-r", measures=kept, until=day(dice.randrange(2, 20)))
     paper = documents.resident(4 * 10**9 + dice.randrange(10**6))
     by_kind: dict[str, list[Event]] = {
         "LIFT": [lift | {"issuer": dice.choice([plan.court, "4408", "440802"])}],
@@ -79,6 +80,4 @@ def _events(plan: Plan, dice: random.Random, event_id: str, today: dt.date) -> I
     }  # fmt: skip
     if kind == "DOCUMENTS" and (plan.who.kind == "UNIT" or plan.who.birth_date):
         return  # these would need another kind of document, or a birth date that agrees
-    if kind == "LIFT AND RETAIN" and plan.fate == "RETAINED":
-        return  # what is retained already only becomes shorter
     yield from by_kind.get(kind) or [event(kind)]

@@ -302,6 +302,8 @@ class PlainList:
         if given["reason_code"] == "PRIVATE_FUNDS" and given["holder"] == "subject":
             return "quarantined"
         verdict = "accepted"
+        if any(release.name == given["id"] for release in entry.releases):
+            return "rejected"  # END_EXEMPT could not say which of the two it means
         if given["reason_code"] in URGENT:
             lawful = tuple(m for m in measures if m in ("AIR", "RAIL"))
             if lawful != measures or until > _month_later(start):
