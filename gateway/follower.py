@@ -169,9 +169,7 @@ class Follower:
     async def _show(self, view: View) -> None:
         before, self._view = self._view, view
         if before is None or (before.filter is None) != (view.filter is None):
-            _log.info(
-                "view_changed", version=view.version, filter="in use" if view.filter is not None else "asking the store"
-            )
+            _log.info("view_changed", version=view.version, filter_in_use=view.filter is not None)
         await self._on_view(view)
 
     async def _step(self) -> None:
@@ -184,7 +182,7 @@ class Follower:
         except Exception as error:  # noqa: BLE001 - a follower that ends leaves a gateway that silently ages
             problem = type(error).__name__
         if problem != self.problem:
-            _log.log(30 if problem else 20, "following", problem=problem or "none")
+            _log.info("following", problem=problem or "none")
             self.problem = problem
 
     async def _listen(self) -> None:

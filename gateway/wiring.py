@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -75,22 +75,29 @@ async def serve(settings: Settings, serving: Serving, screening: type[Screener] 
         server = GrpcServer((door.handlers(), reflection), health, admission)
         stack.callback(_expose(serving.metrics_listen, GatewayCollector(tally, _gauges(core, admission))))
         await server.start(serving.listen, server_credentials(*serving.tls) if serving.tls else None)
-        await _until_told_to_end(follower.run(), journal.keep_synced(), access.keep_current())
+        duties = [asyncio.create_task(duty) for duty in (follower.run(), journal.keep_synced(), access.keep_current())]
+        stack.push_async_callback(_end, duties)  # after the drain: what it answers is followed and synced like the rest
+        await _told_to_end(duties)
         await server.drain(DRAIN_S)
 
 
-async def _until_told_to_end(*duties: Coroutine[None, None, None]) -> None:
-    """Return at SIGTERM or SIGINT. Raises: what a duty raised, since a gateway without one of them is not fit."""
+async def _told_to_end(duties: Sequence[asyncio.Task[None]]) -> None:
+    """Return at SIGTERM or SIGINT, or when a duty ended, since a gateway without one of them is not fit."""
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    tasks = [asyncio.create_task(duty) for duty in (*duties, told.wait())]
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
-    for task in done:
-        task.result()
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait([*duties, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+async def _end(duties: Sequence[asyncio.Task[None]]) -> None:
+    """End the duties. Raises: what one of them had raised."""
+    for duty in duties:
+        duty.cancel()
+    for ended in await asyncio.gather(*duties, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
 
 
 def _expose(listen: tuple[str, int] | None, collector: GatewayCollector) -> Callable[[], None]:
