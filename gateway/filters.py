@@ -16,7 +16,7 @@ from liststore.base import Announcement, ListReader
 from restriction.errors import FilterCorruptError, FilterFullError, GapError, StoreUnavailableError
 from restriction.filter import FilterStamp, ListFilter
 
-ERROR_RATE: Final = 0.001  # one absent subject in a thousand costs a store trip; 14 bits a subject
+ERROR_RATE: Final = 0.0005  # one absent subject in two thousand costs a store trip; 16 bits a subject
 HEAD_ROOM: Final = 1.25  # of the list's size: a year of net additions, in 22 MB for ten million subjects
 SPARE: Final = 10_000  # so that a small list takes a burst of additions without a rebuild
 NEARLY_FULL: Final = 0.9

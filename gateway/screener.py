@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from gateway.access import Unit, permit
 from gateway.question import Answer, Clocks, Question
+from gateway.turns import in_turns
 from gateway.views import View, Views
 from ledger.journal import Journal, Told
 from liststore.base import ListReader
@@ -76,7 +77,7 @@ class Screener:
         Raises: NotReadyError.
         """
         view = self._views.current()
-        screened = [self._screened(unit, question, view) for question in questions]
+        screened = [self._screened(unit, question, view) async for question in in_turns(questions)]
         possible = [each for each in screened if isinstance(each, Asked)]
         settled = iter(await self._settle(possible, view))
         return [next(settled) if isinstance(each, Asked) else each for each in screened]
@@ -112,7 +113,7 @@ class Screener:
             found = await self._store.find_many([asked.token for asked in possible], view.announcement)
         except StoreUnavailableError as error:
             found = [error] * len(possible)
-        return [self._settled(asked, record) for asked, record in zip(possible, found, strict=True)]
+        return [self._settled(asked, record) async for asked, record in in_turns(zip(possible, found, strict=True))]
 
     def _settled(self, asked: Asked, record: bytes | Exception | None) -> Answer:
         try:

@@ -53,7 +53,7 @@ def run(scale: Scale) -> dict[str, Any]:
         "machine": described(),
         "scale": {"subjects": scale.subjects, "asked": tally.asked, "seed": scale.seed},
         "seconds": {**house.took_s, "gateway restart": restart_s, "asking": round(asked_s, 1)},
-        "records": house.report.get("version"),
+        "list version": house.report.get("version"),
         "weights": weights,
         "findings": {found.value: count for found, count in tally.findings.items()},
         "expected": dict(tally.outcomes),

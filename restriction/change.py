@@ -107,7 +107,8 @@ class Digest:
         return self._sum.to_bytes(DIGEST_BYTES, "little")
 
     def _term(self, token: bytes, record: bytes) -> int:
-        return int.from_bytes(hashlib.blake2b(token + record, digest_size=DIGEST_BYTES, key=self._key).digest(), "little")
+        hashed = hashlib.blake2b(token + record, digest_size=DIGEST_BYTES, key=self._key)
+        return int.from_bytes(hashed.digest(), "little")
 
 
 def fold(deltas: Iterable[Delta]) -> tuple[Change, ...]:

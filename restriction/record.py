@@ -31,7 +31,7 @@ _EXEMPTION: Final = struct.Struct("<HHH")
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A set of measures in force over a span of service dates. `measures` and `explicit` are bit sets of `1 << Measure`."""
+    """Measures in force over a span of service dates; `measures` and `explicit` are bit sets of `1 << Measure`."""
 
     measures: int
     explicit: int

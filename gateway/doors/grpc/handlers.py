@@ -31,6 +31,7 @@ from gateway.follower import Follower
 from gateway.metrics import Tally
 from gateway.question import Answer, Clocks, Question
 from gateway.screener import Screener
+from gateway.turns import in_turns
 from lintel.v1 import restriction_pb2 as pb
 from lintel.v1.answer_pb2 import CheckResponse
 from restriction.errors import QuestionError
@@ -76,12 +77,12 @@ class RestrictionDoor:
         return self._counted(unit, question, answer, with_notice=True).SerializeToString()
 
     async def _batch_check(self, unit: Unit, raw: bytes) -> bytes:
-        read = [self._read(request, unit) for request in read_batch(raw).checks]
+        read = [self._read(request, unit) async for request in in_turns(read_batch(raw).checks)]
         questions = [each for each in read if isinstance(each, Question)]
         answers = iter(await self._core.screener.check_many(unit, questions))
         results = [
             self._result(unit, each, next(answers)) if isinstance(each, Question) else self._error(each)
-            for each in read
+            async for each in in_turns(read)
         ]
         return pb.BatchCheckResponse(results=results).SerializeToString()
 
