@@ -88,7 +88,8 @@ class Digest:
     """Additive set hash of (token, record) pairs modulo 2^256, keyed BLAKE2b-256."""
 
     def __init__(self, key: bytes, value: bytes = bytes(DIGEST_BYTES)) -> None:
-        self._key = key
+        # A keyed state is copied for each term: setting the key up costs as much as hashing a common record.
+        self._keyed = hashlib.blake2b(digest_size=DIGEST_BYTES, key=key)
         self._sum = int.from_bytes(value, "little")
 
     def add(self, token: bytes, record: bytes) -> None:
@@ -107,7 +108,8 @@ class Digest:
         return self._sum.to_bytes(DIGEST_BYTES, "little")
 
     def _term(self, token: bytes, record: bytes) -> int:
-        hashed = hashlib.blake2b(token + record, digest_size=DIGEST_BYTES, key=self._key)
+        hashed = self._keyed.copy()
+        hashed.update(token + record)
         return int.from_bytes(hashed.digest(), "little")
 
 

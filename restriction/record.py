@@ -24,9 +24,12 @@ FINGERPRINT_BYTES: Final = 8
 NAME_TOKEN_BYTES: Final = 8
 ENTRY_REF_BYTES: Final = 8
 _SUSPENDED, _WEAK = 1, 2
+_ALL_FLAGS: Final = _SUSPENDED | _WEAK
 _PART: Final = struct.Struct("<B8sIIIHBBB")
 _GRANT: Final = struct.Struct("<HHHH")
 _EXEMPTION: Final = struct.Struct("<HHH")
+_HEADER_BYTES: Final = FINGERPRINT_BYTES + 1
+_COUNTS_AT: Final = _PART.size - 3  # the counts of names, grants and exemptions close the fixed fields of a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def decode(raw: bytes) -> Record:
     """The record of these bytes. Raises: ValueError when they are not exactly one canonical record."""
     try:
         fingerprint, count = struct.unpack_from("<8sB", raw)
-        offset = FINGERPRINT_BYTES + 1
+        offset = _HEADER_BYTES
         parts = []
         for _ in range(count):
             part, offset = _decode_part(raw, offset)
@@ -94,6 +97,20 @@ def decode(raw: bytes) -> Record:
     if offset != len(raw):
         raise ValueError("record: trailing bytes")
     return Record(fingerprint, tuple(parts))
+
+
+def is_canonical(raw: bytes) -> bool:
+    """Whether `decode` takes these bytes. It walks lengths only, since a whole list passes here record by record."""
+    size, at = len(raw), _HEADER_BYTES
+    if size < at:
+        return False
+    for _ in range(raw[FINGERPRINT_BYTES]):
+        if at + _PART.size > size or raw[at] > _ALL_FLAGS:
+            return False
+        counts = at + _COUNTS_AT
+        names, grants, exemptions = raw[counts], raw[counts + 1], raw[counts + 2]
+        at += _PART.size + NAME_TOKEN_BYTES * names + _GRANT.size * grants + _EXEMPTION.size * exemptions
+    return at == size
 
 
 def _encode_part(part: Part) -> bytes:
@@ -109,6 +126,8 @@ def _encode_part(part: Part) -> bytes:
 
 def _decode_part(raw: bytes, offset: int) -> tuple[Part, int]:
     flags, ref, court, starts, ends, until, names, grants, exemptions = _PART.unpack_from(raw, offset)
+    if flags > _ALL_FLAGS:
+        raise ValueError("record: unknown flags")
     at = offset + _PART.size
     name_tokens = tuple(raw[at + 8 * i : at + 8 * i + 8] for i in range(names))
     at += NAME_TOKEN_BYTES * names
