@@ -54,8 +54,9 @@ class Book:
     def open(cls, url: str) -> Self:
         """The book at this URL. Raises: SettingError when there is none."""
         engine = tables.connect(url)
-        if not sa.inspect(engine).has_table(tables.book.name):
-            raise SettingError("book: there is none at this URL; make it with `lintel publisher init`")
+        if not tables.are_made(engine):
+            engine.dispose()
+            raise SettingError("book: there is none at this URL; restore it, or found a list with `init`")
         return cls(engine)
 
     def close(self) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import secrets as random
 import signal
 import sys
 import threading
@@ -19,10 +17,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from publisher.duties import duties, submitting
+from publisher import submission
+from publisher.duties import duties
 from publisher.heartbeat import FeedServer, serve
-from publisher.publish import publish_queued
 from publisher.report import Report
+from publisher.submission import form_of, is_csv
 from publisher.wiring import Founding, Publisher, found, opened
 from restriction.errors import SettingError
 from restriction.identity import Mode
@@ -61,11 +60,16 @@ def init(directory: Path, *, sandbox: bool, list_name: str | None, book_url: str
 @publisher.command()
 @_directory
 @click.argument("source", type=click.File("rb"))
+@click.option("--csv", is_flag=True, help="Rows of the public list, whatever the file is called; *.csv needs no flag.")
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON, as when piped.")
-def submit(directory: Path, source: BufferedReader, *, as_json: bool) -> None:
-    """Take in events, one JSON object a line, from a file or `-`, sign what they change, and report on every line."""
-    with opened(directory) as opened_publisher, submitting(directory), Report() as report:
-        version = _submit(opened_publisher, source, report)
+def submit(directory: Path, source: BufferedReader, *, csv: bool, as_json: bool) -> None:
+    """Take in a file or `-`, sign what it changes, and report on every line.
+
+    A line is an event in JSON; a row of CSV is a listing in the columns of the public list.
+    """
+    with opened(directory) as opened_publisher, Report() as report:
+        form = form_of(opened_publisher, csv=csv or is_csv(_name(source)))
+        version = submission.submit(opened_publisher, source, form, _CLOCK, report)
         if as_json or not sys.stdout.isatty():
             report.write_json(sys.stdout.buffer, version)
         else:
@@ -75,23 +79,8 @@ def submit(directory: Path, source: BufferedReader, *, as_json: bool) -> None:
             click.echo(f"alarm: line {row.line}: {row.reason}", err=True)
 
 
-def _submit(opened_publisher: Publisher, source: BufferedReader, report: Report) -> int:
-    """Take the lines in; a list in service is signed after every chunk, so that its lifts do not wait for the rest."""
-    book, feed, intake = opened_publisher.book, opened_publisher.feed, opened_publisher.intake
-    for taken, row in enumerate(intake.submit(source, _batch_id(source), _CLOCK), 1):
-        report.add((row,))
-        if taken % intake.chunk_lines == 0 and book.state.count:
-            publish_queued(book, feed, opened_publisher.keys.digest_key, _CLOCK)
-    return publish_queued(book, feed, opened_publisher.keys.digest_key, _CLOCK).version
-
-
-def _batch_id(source: BufferedReader) -> str:
-    """The digest of a file, so that submitting it again is the same batch; a random one for a stream."""
-    if not source.seekable():
-        return random.token_hex(16)
-    digest = hashlib.file_digest(source, "sha256").hexdigest()
-    source.seek(0)
-    return digest
+def _name(source: BufferedReader) -> str:
+    return str(getattr(source, "name", ""))  # not every stream has one, and a descriptor's is a number
 
 
 @publisher.command()

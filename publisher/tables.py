@@ -6,6 +6,7 @@ lock at once, so that two writers queue and never fail half way.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -106,6 +107,12 @@ def connect(url: str) -> sa.Engine:
             return sa.create_engine(parsed.set(drivername="postgresql+psycopg"))
         case _:
             raise SettingError("book URL: give sqlite:///FILE or postgresql://…")
+
+
+def are_made(engine: sa.Engine) -> bool:
+    """Whether the tables are there. A missing SQLite file is not looked into, since the look would make it."""
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    return (file is None or Path(file).is_file()) and sa.inspect(engine).has_table(book.name)
 
 
 def upsert(connection: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401  both dialects' insert, whose APIs are equal

@@ -318,5 +318,14 @@ def test_another_url_is_refused(bad: str) -> None:
 
 
 def test_a_missing_book_is_not_made_by_opening_it(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="publisher init"):
+    with pytest.raises(SettingError, match="found a list"):
+        Book.open(sqlite_url(tmp_path))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_tables_is_no_book(tmp_path: Path) -> None:
+    (tmp_path / "book.sqlite").touch()
+
+    with pytest.raises(SettingError, match="found a list"):
         Book.open(sqlite_url(tmp_path))

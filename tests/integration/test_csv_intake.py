@@ -15,23 +15,9 @@ from restriction.events import Status
 from restriction.parameters import Court, CourtLevel
 from tests.fakes.books import EMPTY, listed, publish, sqlite_url, submit
 from tests.fakes.court import KEYS, NAME, NUMBER, day, number, resident
+from tests.fakes.court_files import ROW
 
 DIRECTORY = {4408: Court(4408, "湛江市中级人民法院", "Zhanjiang", "0759", CourtLevel.INTERMEDIATE, city=True)}
-ROW = {
-    "iname": NAME,
-    "cardNum": NUMBER,
-    "caseCode": "(2026)粤08执1号",
-    "gistId": "(2025)粤08民终1号",
-    "regDate": "2026年02月01日",
-    "publishDate": "2026年05月01日",
-    "courtName": "湛江市中级人民法院",
-    "areaName": "广东",
-    "businessEntity": "",
-    "partyTypeName": "自然人",
-    "decision_no": "(2026)粤08执1号之一",
-    "served_at": "2026-04-22",
-    "risk_notice_at": "2026-04-01",
-}
 
 
 @pytest.fixture
