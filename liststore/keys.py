@@ -18,6 +18,7 @@ What belongs to the whole list carries another tag, so that pointer, additions a
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,8 +44,17 @@ def place_of(generation: Generation, token: bytes) -> Place:
     """The bucket that holds this token. Raises: ValueError unless the token is 16 bytes."""
     if len(token) != TOKEN_BYTES:
         raise ValueError(f"token: {len(token)} bytes, not {TOKEN_BYTES}")
-    bits = int.from_bytes(token[1 : 1 + _INDEX_BYTES], "big")
-    return Place(generation, token[0], bits >> (8 * _INDEX_BYTES - generation.bucket_bits))
+    return Place(generation, token[0], _index_of(generation, token))
+
+
+def spread(generation: Generation, partition: int, records: Mapping[bytes, bytes]) -> dict[Place, dict[bytes, bytes]]:
+    """The records of each bucket of a partition, of the empty ones too. Raises: ValueError when a token is not its."""
+    held: list[dict[bytes, bytes]] = [{} for _ in range(1 << generation.bucket_bits)]
+    for token, record in records.items():
+        if len(token) != TOKEN_BYTES or token[0] != partition:
+            raise ValueError(f"token: not one of 16 bytes in partition {partition}")
+        held[_index_of(generation, token)][token] = record
+    return dict(zip(places(generation, partition), held, strict=True))
 
 
 def places(generation: Generation, partition: int) -> list[Place]:
@@ -56,6 +66,11 @@ def bucket_bits_for(count: int) -> int:
     """Bucket bits of a generation for `count` records: about 64 a bucket (45 to 91) at the beginning."""
     buckets = count / (PARTITIONS * RECORDS_PER_BUCKET)
     return min(MAX_BUCKET_BITS, max(0, round(math.log2(buckets)))) if buckets > 0 else 0
+
+
+def _index_of(generation: Generation, token: bytes) -> int:
+    bits = int.from_bytes(token[1 : 1 + _INDEX_BYTES], "big")
+    return bits >> (8 * _INDEX_BYTES - generation.bucket_bits)
 
 
 @dataclass(frozen=True, slots=True)

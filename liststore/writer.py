@@ -12,7 +12,7 @@ from typing import Final
 
 from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, Move
 from liststore.bucket import Bucket, encode_bucket, open_bucket
-from liststore.keys import Keys, Place, place_of, places
+from liststore.keys import Keys, Place, place_of, places, spread
 from liststore.keyspace import Keyspace, News, Swap
 from liststore.reader import read_cell, whole_row
 from liststore.seal import Kind, seal
@@ -47,12 +47,8 @@ class KeyspaceWriter:
     async def load(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
         """See `ListWriter.load`."""
         await self._refuse_in_service(generation)
-        grouped: dict[Place, dict[bytes, bytes]] = {place: {} for place in places(generation, partition)}
-        for token, record in records.items():
-            if token[0] != partition:
-                raise ValueError(f"load: a token of partition {token[0]} among those of {partition}")
-            grouped[place_of(generation, token)][token] = record
-        cells = {self._keys.bucket(place): encode_bucket(self._key, place, held) for place, held in grouped.items()}
+        held = spread(generation, partition, records)
+        cells = {self._keys.bucket(place): encode_bucket(self._key, place, some) for place, some in held.items()}
         cells[self._keys.head(generation.number, partition)] = encode_head(self._key, partition, head)
         await self._keyspace.put(cells)
 

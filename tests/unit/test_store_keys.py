@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liststore.base import Generation
-from liststore.keys import Keys, bucket_bits_for, place_of, places
+from liststore.keys import Keys, bucket_bits_for, place_of, places, spread
 from restriction.errors import SettingError
 
 KEYS = Keys()
@@ -57,3 +57,22 @@ def test_a_prefix_with_a_brace_is_refused(prefix: str) -> None:
 def test_bucket_bits_keep_buckets_near_64_records(count: int, bits: int) -> None:
     assert bucket_bits_for(count) == bits
     assert count == 0 or count / 256 / 2**bits < 91
+
+
+@given(st.lists(st.binary(min_size=15, max_size=15), max_size=40), st.integers(0, 4))
+def test_a_partition_spread_out_has_every_record_in_the_bucket_where_it_is_looked_for(
+    rests: list[bytes], bits: int
+) -> None:
+    generation = Generation(1, bits, "k1")
+    records = {bytes([7]) + rest: rest for rest in rests}
+    held = spread(generation, 7, records)
+    assert list(held) == places(generation, 7)
+    assert {token: place for place, some in held.items() for token in some} == {
+        token: place_of(generation, token) for token in records
+    }
+
+
+@pytest.mark.parametrize("token", [bytes(16), bytes([7]) * 15, b""], ids=["of another partition", "cut", "empty"])
+def test_a_token_that_is_not_of_the_partition_is_not_spread(token: bytes) -> None:
+    with pytest.raises(ValueError, match="partition 7"):
+        spread(Generation(1, 2, "k1"), 7, {token: b"record"})
