@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from publisher import submission
+from publisher.drop import Drop
 from publisher.duties import duties
-from publisher.heartbeat import FeedServer, serve
+from publisher.heartbeat import Duty, FeedServer, serve
 from publisher.report import Report
 from publisher.submission import form_of, is_csv
 from publisher.wiring import Founding, Publisher, found, opened
@@ -103,7 +104,7 @@ def parameters(directory: Path, source: BufferedReader) -> None:
 @_directory
 @click.option("--listen", default="127.0.0.1:8700", show_default=True, help="HOST:PORT of the feed.")
 def serve_feed(directory: Path, listen: str) -> None:
-    """Serve the feed, sign a heartbeat every two seconds and whatever waits, until SIGTERM or Ctrl-C."""
+    """Serve the feed, sign heartbeats and what waits, take in what is put into `drop/`, until SIGTERM or Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,7 +112,8 @@ def serve_feed(directory: Path, listen: str) -> None:
     with opened(directory) as opened_publisher:
         server = _server(listen, directory / "feed")
         click.echo(f"http://{listen.rpartition(':')[0]}:{server.server_port}")
-        serve(server, duties(opened_publisher, _CLOCK), stop)
+        drop = Duty("drop", 1.0, Drop(opened_publisher, _CLOCK).take_in)
+        serve(server, (*duties(opened_publisher, _CLOCK), drop), stop)
 
 
 def _server(listen: str, directory: Path) -> FeedServer:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Put `content` at `path`, durable when this returns; the parent directory must exist."""
+@contextmanager
+def replacing(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """A file to write what shall be at `path`, durable when this ends; the parent directory must exist."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
@@ -24,6 +28,12 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put `content` at `path`, durable when this returns; the parent directory must exist."""
+    with replacing(path, mode) as file:
+        file.write(content)
 
 
 def sync_directory(directory: Path) -> None:
