@@ -11,7 +11,7 @@ from loadtests.asking import Finding
 from loadtests.house import House, standing
 from loadtests.restarts import PARTS, one_round
 
-STEADY_S = 5.0
+STEADY_S = 8.0  # a started gateway imports, reads its filter and is found again by callers
 
 
 @pytest.fixture(scope="module")
