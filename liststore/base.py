@@ -1,8 +1,8 @@
 """The exact store as its users see it: one port to read for the gateway, one port to write for the agent.
 
 Rules that hold for every implementation:
-- A bucket is present even when empty. A bucket that is missing, altered or foreign, or a head below the floor, raises
-  `StoreUnavailableError`: loss never reads as absence.
+- A bucket is present even when empty. One that is missing, altered or foreign raises `StoreNotWholeError`, and a head
+  below the floor its base `StoreUnavailableError`: loss never reads as absence.
 - Every write to a partition is refused with `FencedError` unless the partition's head is the expected one.
 - An announcement follows the commit of all partitions, and its epoch and version never go down. A store (or a prefix
   of one) holds one list, and a generation one epoch of it: another epoch is loaded into another generation.
@@ -118,7 +118,7 @@ class ListWriter(Protocol):
     """What the agent needs. Every method may raise StoreUnavailableError."""
 
     async def announcement(self) -> Announcement | None:
-        """As for the reader."""
+        """As for the reader. Raises: StoreNotWholeError when it is altered or foreign."""
 
     async def load(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
         """Write a whole partition of a generation that is not in service, buckets and head in one step.
@@ -126,20 +126,31 @@ class ListWriter(Protocol):
         Raises: FencedError when the generation is in service; ValueError when a token is of another partition.
         """
 
-    async def records(self, generation: Generation, partition: int) -> dict[bytes, bytes]:
-        """All records of a partition, read at one instant (for digests and scrubs)."""
+    async def records(self, generation: Generation, partition: int, at_least: int = 0) -> dict[bytes, bytes]:
+        """All records of a partition, read at one instant (for digests, scrubs and filters).
+
+        As for `ListReader.tokens`: whoever states a version of them passes it as `at_least`.
+        """
 
     async def read(self, generation: Generation, tokens: Sequence[bytes]) -> dict[bytes, bytes]:
         """Stored records of these tokens; a token without a record is left out."""
 
     async def heads(self, generation: int) -> dict[int, Head]:
-        """Every partition's head, by partition; a partition without one is left out."""
+        """Every partition's head, by partition; one that is missing, altered or foreign is left out."""
 
     async def write(self, generation: Generation, moves: Sequence[Move]) -> None:
         """Make the moves. Raises: FencedError when a partition's head is not its base; other moves may be done."""
 
+    async def restore(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
+        """Write a damaged partition anew, in service or not, buckets and head in one step.
+
+        Raises: FencedError when its head is of a later version, or another writer was there meanwhile.
+        """
+
     async def announce(self, announcement: Announcement, additions: Sequence[bytes]) -> None:
         """Put the generation and version in service, keep the added tokens for followers, and hint them.
+
+        An announcement that is altered or foreign counts as none, so that a damaged one can be replaced.
 
         `additions`: tokens upserted since the version in service. The history is bounded: older steps are forgotten.
         Raises: FencedError when a partition has not come that far, when the announcement is of another list, of an

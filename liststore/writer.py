@@ -14,7 +14,7 @@ from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, He
 from liststore.bucket import Bucket, encode_bucket, open_bucket
 from liststore.keys import Keys, Place, place_of, places, spread
 from liststore.keyspace import Keyspace, News, Swap
-from liststore.reader import read_cell, whole_row
+from liststore.reader import check_head, read_cell, whole_row
 from liststore.seal import Kind, seal
 from liststore.sealed import (
     Step,
@@ -26,7 +26,7 @@ from liststore.sealed import (
     encode_pages,
 )
 from restriction.change import Change
-from restriction.errors import FencedError
+from restriction.errors import FencedError, StoreNotWholeError
 
 CHANGES_PER_TRIP: Final = 2_048  # buckets of 5 KB: a trip stays near 10 MB, and other callers' commands get between
 
@@ -46,16 +46,18 @@ class KeyspaceWriter:
 
     async def load(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
         """See `ListWriter.load`."""
-        await self._refuse_in_service(generation)
-        held = spread(generation, partition, records)
-        cells = {self._keys.bucket(place): encode_bucket(self._key, place, some) for place, some in held.items()}
-        cells[self._keys.head(generation.number, partition)] = encode_head(self._key, partition, head)
-        await self._keyspace.put(cells)
+        _, current = await self._announced()
+        _refuse_in_service(current, generation)
+        await self._keyspace.put(self._partition(generation, partition, records, head))
 
-    async def records(self, generation: Generation, partition: int) -> dict[bytes, bytes]:
+    async def records(self, generation: Generation, partition: int, at_least: int = 0) -> dict[bytes, bytes]:
         """See `ListWriter.records`."""
-        buckets = await self._buckets(places(generation, partition))
-        return {token: record for bucket in buckets.values() for token, record in bucket.records().items()}
+        every = places(generation, partition)
+        row = [self._keys.head(generation.number, partition), *map(self._keys.bucket, every)]
+        head, *cells = whole_row((await self._keyspace.read([row]))[0])
+        check_head(decode_head(self._key, partition, head), generation, at_least)
+        buckets = (open_bucket(self._key, place, raw) for place, raw in zip(every, cells, strict=True))
+        return {token: record for bucket in buckets for token, record in bucket.records().items()}
 
     async def read(self, generation: Generation, tokens: Sequence[bytes]) -> dict[bytes, bytes]:
         """See `ListWriter.read`."""
@@ -70,8 +72,8 @@ class KeyspaceWriter:
     async def heads(self, generation: int) -> dict[int, Head]:
         """See `ListWriter.heads`."""
         rows = await self._keyspace.read([[self._keys.head(generation, partition)] for partition in range(PARTITIONS)])
-        raws = enumerate(whole_row(row)[0] for row in rows)
-        return {partition: decode_head(self._key, partition, raw) for partition, raw in raws if raw is not None}
+        found = ((partition, self._head(partition, whole_row(row)[0])) for partition, row in enumerate(rows))
+        return {partition: head for partition, head in found if head is not None}
 
     async def write(self, generation: Generation, moves: Sequence[Move]) -> None:
         """See `ListWriter.write`."""
@@ -91,11 +93,22 @@ class KeyspaceWriter:
             for move, done in zip(some, made, strict=True):
                 _fence(move.partition, held=done)
 
+    async def restore(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
+        """See `ListWriter.restore`."""
+        fence = self._keys.head(generation.number, partition)
+        before = await read_cell(self._keyspace, fence)
+        current = self._head(partition, before)
+        mine = (head.generation, head.epoch, head.key_id)
+        behind = current is None or (current.generation, current.epoch, current.key_id) != mine
+        _fence(partition, held=behind or (current is not None and current.version <= head.version))
+        swap = Swap(fence, before, self._partition(generation, partition, records, head))
+        (made,) = await self._keyspace.swap([swap])
+        _fence(partition, held=made)
+
     async def announce(self, announcement: Announcement, additions: Sequence[bytes]) -> None:
         """See `ListWriter.announce`."""
         key, number = self._keys.announcement, announcement.generation.number
-        before = await read_cell(self._keyspace, key)
-        current = None if before is None else decode_announcement(self._key, before)
+        before, current = await self._announced()
         _refuse_backward(current, announcement)
         if current is None or _point(current) != _point(announcement):
             _refuse_uncommitted(await self.heads(number), announcement)
@@ -118,7 +131,7 @@ class KeyspaceWriter:
 
     async def drop(self, generation: Generation) -> None:
         """See `ListWriter.drop`."""
-        await self._refuse_in_service(generation)
+        _refuse_in_service(await self.announcement(), generation)
         await self._keyspace.remove(
             [self._keys.additions(generation.number), self._keys.filter_image(generation.number)]
         )
@@ -130,10 +143,28 @@ class KeyspaceWriter:
         """See `ListWriter.close`."""
         await self._keyspace.close()
 
-    async def _refuse_in_service(self, generation: Generation) -> None:
-        current = await self.announcement()
-        if current is not None and current.generation.number == generation.number:
-            raise FencedError(f"generation {generation.number}: in service: load beside it, announce that, then drop")
+    async def _announced(self) -> tuple[bytes | None, Announcement | None]:
+        """What stands in the announcement's cell, and what it says; a damaged one says nothing."""
+        raw = await read_cell(self._keyspace, self._keys.announcement)
+        try:
+            return raw, None if raw is None else decode_announcement(self._key, raw)
+        except StoreNotWholeError:
+            return raw, None
+
+    def _head(self, partition: int, raw: bytes | None) -> Head | None:
+        """The head of these bytes; None when it is not whole."""
+        try:
+            return decode_head(self._key, partition, raw)
+        except StoreNotWholeError:
+            return None
+
+    def _partition(
+        self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head
+    ) -> dict[str, bytes]:
+        """The cells of a whole partition."""
+        held = spread(generation, partition, records)
+        cells = {self._keys.bucket(place): encode_bucket(self._key, place, some) for place, some in held.items()}
+        return cells | {self._keys.head(generation.number, partition): encode_head(self._key, partition, head)}
 
     async def _buckets(self, asked: Sequence[Place]) -> dict[Place, Bucket]:
         """Whole buckets by place; those of one partition are read at one instant."""
@@ -187,6 +218,11 @@ def _chunks(tokens: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
 def _fence(partition: int, *, held: bool) -> None:
     if not held:
         raise FencedError(f"partition {partition}: its head is not the change's base: another writer was here")
+
+
+def _refuse_in_service(current: Announcement | None, generation: Generation) -> None:
+    if current is not None and current.generation.number == generation.number:
+        raise FencedError(f"generation {generation.number}: in service: load beside it, announce that, then drop")
 
 
 def _point(announcement: Announcement) -> tuple[Generation, int]:

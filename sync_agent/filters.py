@@ -47,6 +47,6 @@ class FilterImages:
         generation, state = announced.generation, announced.state
         fresh = empty_filter(state.count, FilterStamp(generation.number, state.version, generation.key_id))
         for partition in range(PARTITIONS):
-            records = await self._store.records(generation, partition)
+            records = await self._store.records(generation, partition, state.version)
             await asyncio.to_thread(fresh.add_all, records)
         await self._store.put_filter_image(FilterImage(generation.number, state.version, fresh.to_image()))

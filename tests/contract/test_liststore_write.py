@@ -100,6 +100,13 @@ async def test_read_leaves_out_what_is_not_stored(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("announced")
+async def test_records_of_a_partition_below_the_version_that_is_to_be_stated_are_refused(store: Store) -> None:
+    assert await store.writer.records(GENERATION, 0, at_least=1) == held_in(RECORDS, 0)
+    with pytest.raises(StoreUnavailableError):
+        await store.writer.records(GENERATION, 0, at_least=2)
+
+
+@pytest.mark.usefixtures("announced")
 async def test_records_of_a_partition_with_a_lost_bucket_are_refused(store: Store) -> None:
     store.remove(KEYS.bucket(place_of(GENERATION, ABSENT)))
     with pytest.raises(StoreUnavailableError):

@@ -28,8 +28,8 @@ class WatchedWriter:
     async def announcement(self) -> Announcement | None:
         return await self._inner.announcement()
 
-    async def records(self, generation: Generation, partition: int) -> dict[bytes, bytes]:
-        return await self._inner.records(generation, partition)
+    async def records(self, generation: Generation, partition: int, at_least: int = 0) -> dict[bytes, bytes]:
+        return await self._inner.records(generation, partition, at_least)
 
     async def read(self, generation: Generation, tokens: Sequence[bytes]) -> dict[bytes, bytes]:
         return await self._inner.read(generation, tokens)

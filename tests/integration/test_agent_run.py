@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from liststore.base import Announcement, Generation
 from liststore.wiring import open_writer
+from restriction.errors import StoreUnavailableError
 from restriction.filter import ListFilter
 from sync_agent.filters import FilterImages
 from sync_agent.loader import bucket_bits_for
@@ -63,6 +66,20 @@ async def test_a_refreshed_filter_has_what_came_and_not_what_went(court: ListPub
     keeping.cancel()
     assert made.might_contain(token_of(3))
     assert not made.might_contain(token_of(1))
+
+
+async def test_a_filter_is_not_refreshed_from_a_store_that_fell_back(court: ListPublisher, host: AgentHost) -> None:
+    """I9: an image of a replica that lags behind would state a version whose tokens it lacks."""
+    court.publish(listed(1))
+    agent = host.start()
+    await agent.sync_once()
+    older = dict(host.store.keyspace.cells)
+    court.publish(listed(2))
+    await agent.sync_once()
+    host.store.keyspace.cells.update(older)
+    assert agent.in_service is not None
+    with pytest.raises(StoreUnavailableError):
+        await FilterImages(host.store.writer()).refresh(agent.in_service)
 
 
 async def test_a_generation_that_was_replaced_stays_for_its_grace_over_a_restart(
