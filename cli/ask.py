@@ -105,7 +105,9 @@ def batch(*, source: TextIO, output: TextIO) -> None:
     try:
         with Client.from_env() as client:
             for place, (row, answer) in enumerate(zip(rows, _answers(client, rows), strict=True), 1):
-                writer.writerow({"row": place, "booking_reference": row.get("booking_reference", "")} | answer)
+                # In a row that was refused a number may stand in the reference's place.
+                reference = row["booking_reference"] if answer["outcome"] else ""
+                writer.writerow({"row": place, "booking_reference": reference} | answer)
                 codes.add(EXIT_CODES[Outcome[answer["outcome"]]] if answer["outcome"] else REFUSED)
     except LintelClientError as error:
         _end_with(error)
@@ -117,15 +119,17 @@ def _answers(client: Client, rows: Sequence[Mapping[str, str]]) -> Iterator[dict
     starts = range(0, len(rows), BATCH)
     for start in track(starts, "asking", console=Console(stderr=True), disable=not sys.stderr.isatty()):
         asked = [_question(row) for row in rows[start : start + BATCH]]
-        answers = iter(client.batch_check([question for question in asked if isinstance(question, Question)]))
+        questions = [each for each in asked if isinstance(each, Question)]
+        answers = iter(client.batch_check(questions) if questions else ())
         yield from (_columns(next(answers) if isinstance(each, Question) else each) for each in asked)
 
 
 def _question(row: Mapping[str, str]) -> Question | ValueError:
-    """The question of a row, or what is wrong with the row; the number is not in it."""
+    """The question of a row, or what is wrong with the row; none of its cells is in it."""
+    if None in row or None in row.values():
+        return ValueError("row: give a cell for every column of the header")
     words = {column: word for column, word in row.items() if column not in ASKING and word}
     try:
-        date = row.get("service_date")
         return Question(
             Document(
                 _document_type(row.get("document_type", "")), row.get("number", ""), row.get("issuing_country", "")
@@ -133,7 +137,7 @@ def _question(row: Mapping[str, str]) -> Question | ValueError:
             row.get("name", ""),
             product_of(row.get("product", ""), words),
             row.get("booking_reference", ""),
-            dt.date.fromisoformat(date) if date else None,
+            _date(row.get("service_date", "")),
         )
     except ValueError as error:
         return error
@@ -143,6 +147,13 @@ def _document_type(word: str) -> DocumentType:
     if word not in DocumentType.__members__:
         raise ValueError(f"document_type: one of {', '.join(DocumentType.__members__)}")
     return DocumentType[word]
+
+
+def _date(word: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(word) if word else None
+    except ValueError:
+        raise ValueError("service_date: YYYY-MM-DD") from None
 
 
 def _columns(answer: Decision | Exception) -> dict[str, Any]:
@@ -193,7 +204,7 @@ def _identity(lines: TextIO) -> tuple[str, str]:
 def _pair(field: str) -> tuple[str, str]:
     name, equals, value = field.partition("=")
     if not equals:
-        raise ValueError(f"{field}: FIELD=VALUE")
+        raise ValueError("fields: write each as FIELD=VALUE")
     return name, value
 
 

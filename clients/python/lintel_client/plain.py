@@ -36,7 +36,7 @@ PRODUCTS: Final[Mapping[str, type]] = {
 def product_of(name: str, words: Mapping[str, Word]) -> Product:
     """The product of this name with these fields. Raises: ValueError naming the field and what it may be."""
     if name not in PRODUCTS:
-        raise ValueError(f"product: no {name!r}; one of {', '.join(PRODUCTS)}")
+        raise ValueError(f"product: one of {', '.join(PRODUCTS)}")
     kinds: Mapping[str, type] = typing.get_type_hints(PRODUCTS[name])
     for problem, fields in (("no such field", words.keys() - kinds.keys()), ("missing", kinds.keys() - words.keys())):
         if fields:
