@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from publisher.book import Book
-from publisher.writing import Writes
+from publisher.writing import Waiting, Writes
 from restriction.change import Lane
 from restriction.errors import SettingError
 from restriction.record import decode
@@ -66,6 +66,20 @@ def unit_line(**link_changes: object) -> dict[str, object]:
     }  # fmt: skip
     subject = {"kind": "UNIT", "name": "样本公司", "documents": [{"type": "ORGANISATION_CODE", "number": "00000000A"}]}
     return list_line(1, subject=subject, links=[known | link_changes])
+
+
+# --- privacy ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_of_the_database_quotes_nobody(url: str, book: Book) -> None:
+    """I14: what a driver says of a failed statement goes to a terminal or a log."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE waiting"))
+    engine.dispose()
+    with pytest.raises(sa.exc.SQLAlchemyError) as caught, book.writing() as writing:
+        writing.save(Writes(waiting=[Waiting("n-1", number(1).encode())]), NOW)
+    assert number(1) not in str(caught.value)
 
 
 # --- the outbox ------------------------------------------------------------------------------------------------------
