@@ -136,8 +136,9 @@ def test_undetermined_without_a_reason_is_an_error(ask: Asking) -> None:
         ask(address, question(), 5)
 
 
-def test_unavailable_is_asked_again(ask: Asking) -> None:
-    gateway = ScriptedGateway(failing(code_pb2.UNAVAILABLE, 2))
+@pytest.mark.parametrize("code", [code_pb2.UNAVAILABLE, code_pb2.CANCELLED], ids=["unavailable", "cancelled"])
+def test_a_gateway_that_is_away_or_ending_is_asked_again(ask: Asking, code: int) -> None:
+    gateway = ScriptedGateway(failing(code, 2))
     with serving(gateway) as address:
         assert ask(address, question(), 5).may_proceed
     assert len(gateway.asked) == 3

@@ -100,6 +100,7 @@ _CLASSES: Final[Mapping[grpc.StatusCode, type[LintelClientError]]] = {
     grpc.StatusCode.FAILED_PRECONDITION: FreshnessUnmetError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: OverloadedError,
     grpc.StatusCode.UNAVAILABLE: UnreachableError,
+    grpc.StatusCode.CANCELLED: UnreachableError,  # a call that met a gateway in the instant of its end; not our own
     grpc.StatusCode.DEADLINE_EXCEEDED: NoAnswerInTimeError,
 }
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
