@@ -68,7 +68,7 @@ async def _status(current: Settings, now_s: float) -> Status:
             await reader.close()
     if announced is None:
         return Status(ready=False, not_ready="nothing is announced yet: start `lintel agent run` and read what it says")
-    return _of(announced, now_s, parameters=parameters is not None)
+    return _of(announced, now_s, parameters=bool(parameters))
 
 
 def _of(announced: Announcement, now_s: float, *, parameters: bool) -> Status:

@@ -154,7 +154,7 @@ class Follower:
         if self._view is not None and document == self._document:
             return self._view.parameters
         try:
-            parameters = Parameters() if document is None else await asyncio.to_thread(Parameters.from_bytes, document)
+            parameters = await asyncio.to_thread(_parsed, document)
         except SettingError as error:
             if self._view is None:
                 raise
@@ -192,3 +192,10 @@ class Follower:
                 async for _ in self._store.hints():
                     self._hinted.set()
             await asyncio.sleep(POLL_INTERVAL_S)
+
+
+def _parsed(document: bytes | None) -> Parameters:
+    """The parameters of a document; an empty one says that nothing was settled. Raises: SettingError (it is lost)."""
+    if document is None:
+        raise SettingError("parameters: lost from the store: restart the agent, which puts them back")
+    return Parameters.from_bytes(document) if document else Parameters()

@@ -105,7 +105,7 @@ class ListReader(Protocol):
         """
 
     async def parameters(self) -> bytes | None:
-        """The signed parameters document in service."""
+        """The signed parameters document in service; empty when nothing was settled, None when it is lost."""
 
     def hints(self) -> AsyncIterator[int]:
         """Announced versions as they come. A hint only: lossy, possibly late; the follower also polls."""
@@ -161,7 +161,7 @@ class ListWriter(Protocol):
         """Replace the ready-made filter."""
 
     async def put_parameters(self, document: bytes) -> None:
-        """Replace the parameters document in service."""
+        """Replace the parameters document in service; empty says that nothing was settled."""
 
     async def drop(self, generation: Generation) -> None:
         """Delete a generation that is not in service. Raises: FencedError when it is."""

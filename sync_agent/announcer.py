@@ -31,7 +31,8 @@ class Announcer:
         before = await self._store.announcement()
         if applied is None:
             return before
-        await self._put_parameters(applied.generation.number, parameters)
+        if before is None or applied.as_of >= before.as_of:
+            await self._put_parameters(applied.generation.number, parameters or b"")
         after = Announcement(applied.generation, applied.state, applied.as_of)
         if before is not None and not _is_news(before, after):
             after = before
@@ -43,9 +44,9 @@ class Announcer:
         await self._spares.drop_due(self._store, after.generation)
         return after
 
-    async def _put_parameters(self, generation: int, parameters: bytes | None) -> None:
+    async def _put_parameters(self, generation: int, parameters: bytes) -> None:
         """Put them when they changed, and with every generation, since whatever lost the one lost the other too."""
-        if parameters is not None and self._parameters != (generation, parameters):
+        if self._parameters != (generation, parameters):
             await self._store.put_parameters(parameters)
             self._parameters = (generation, parameters)
 

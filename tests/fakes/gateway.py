@@ -85,6 +85,8 @@ class SampleList:
         self.records = {self._keys.token(holder): encode(one) for holder, one in held.items()}
         for partition in range(PARTITIONS):
             await self._writer.load(self.generation, partition, self._in(partition), self._head(partition))
+        if await self._writer.announcement() is None:
+            await self._writer.put_parameters(b"")
         return await self.announce()
 
     async def change(self, changes: Mapping[Identity, Record | None]) -> Announcement:

@@ -57,6 +57,26 @@ async def test_a_heartbeat_moves_the_age_and_nothing_else(
     assert len(writer.moves) == moves
 
 
+async def test_parameters_are_there_even_when_nothing_was_settled(court: ListPublisher, host: AgentHost) -> None:
+    """So that their loss is told apart from there being none."""
+    court.publish(listed(1))
+    await host.start().sync_once()
+    assert await host.store.reader().parameters() == b""
+
+
+async def test_an_agent_that_is_behind_leaves_the_parameters_alone(court: ListPublisher, host: AgentHost) -> None:
+    court.publish(listed(1))
+    await host.start().sync_once()
+    newer = host.store.writer()
+    announced = await newer.announcement()
+    assert announced is not None
+    await newer.announce(replace(announced, as_of=announced.as_of + 1), ())
+    await newer.put_parameters(b"newer")
+    cut_off = replace(host, source=FeedSource(UNREACHABLE, host.source.root))
+    await cut_off.start().sync_once()
+    assert await host.store.reader().parameters() == b"newer"
+
+
 async def test_lifts_are_written_before_additions(court: ListPublisher, host: AgentHost) -> None:
     court.publish(*map(listed, range(20)))
     await host.start().sync_once()

@@ -297,6 +297,22 @@ class TestParameters:
         assert version(desk) == 3
         assert desk.follower.current().parameters == PARAMETERS
 
+    async def test_lost_document_leaves_the_last_ones_in_force_and_the_list_going(self, desk: Desk) -> None:
+        """I11: its loss would read as a list of lodgings on which there is none."""
+        await desk.writer.put_parameters(PARAMETERS.to_bytes())
+        await add(desk, SECOND)
+        await desk.follower.advance()
+        del desk.memory.keyspace.cells[desk.memory.keys.parameters]
+        await add(desk, THIRD)
+        await desk.follower.advance()
+        assert version(desk) == 3
+        assert desk.follower.current().parameters == PARAMETERS
+
+    async def test_lost_document_at_the_start_loads_nothing(self, desk: Desk) -> None:
+        del desk.memory.keyspace.cells[desk.memory.keys.parameters]
+        with pytest.raises(SettingError):
+            await desk.start_follower().advance()
+
     async def test_unreadable_document_at_the_start_loads_nothing(self, desk: Desk) -> None:
         await desk.writer.put_parameters(b"not parameters")
         with pytest.raises(SettingError):
