@@ -18,7 +18,7 @@ from liststore.base import MAX_RECORD_BYTES
 from liststore.keys import Place
 from liststore.seal import Kind, seal, unseal
 from restriction.change import TOKEN_BYTES
-from restriction.errors import StoreUnavailableError
+from restriction.errors import StoreNotWholeError, StoreUnavailableError
 
 _HEADER: Final = struct.Struct("<QBBIH")
 _STORED: Final = TOKEN_BYTES - 1
@@ -83,11 +83,11 @@ def encode_bucket(key: bytes, place: Place, records: Mapping[bytes, bytes]) -> b
 
 
 def open_bucket(key: bytes, place: Place, raw: bytes | None) -> Bucket:
-    """The bucket at this place. Raises: StoreUnavailableError when it is missing, altered or foreign."""
+    """The bucket at this place. Raises: StoreNotWholeError when it is missing, altered or foreign."""
     payload = unseal(key, Kind.BUCKET, raw)
     *address, count = _HEADER.unpack_from(payload)
     if tuple(address) != _address(place):
-        raise StoreUnavailableError("bucket: foreign: it belongs to another place: reload the list")
+        raise StoreNotWholeError("bucket: foreign: it belongs to another place: reload the list")
     return Bucket(place, count, payload)
 
 

@@ -14,7 +14,7 @@ from liststore.keys import Keys, Place, place_of, places
 from liststore.keyspace import Keyspace, Row
 from liststore.seal import Kind, unseal
 from liststore.sealed import Step, decode_announcement, decode_filter_image, decode_head, join_pages
-from restriction.errors import StoreUnavailableError
+from restriction.errors import StoreNotWholeError, StoreUnavailableError
 
 
 class KeyspaceReader:
@@ -60,7 +60,7 @@ class KeyspaceReader:
             return None
         image = decode_filter_image(self._key, raw)
         if image.generation != generation:
-            raise StoreUnavailableError("filter: foreign: it belongs to another generation: build it anew")
+            raise StoreNotWholeError("filter: foreign: it belongs to another generation: build it anew")
         return image
 
     async def tokens(self, generation: Generation, at_least: int = 0) -> AsyncIterator[list[bytes]]:
@@ -110,7 +110,7 @@ class KeyspaceReader:
 def check_head(head: Head, generation: Generation, at_least: int) -> None:
     """Refuse a head of another generation or below the floor. Raises: StoreUnavailableError."""
     if (head.generation, head.key_id) != (generation.number, generation.key_id):
-        raise StoreUnavailableError("head: of another generation: reload the list")
+        raise StoreNotWholeError("head: of another generation: reload the list")
     if head.version < at_least:
         raise StoreUnavailableError(f"head: at version {head.version}, below the floor {at_least}: a stale replica?")
 

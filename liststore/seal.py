@@ -12,7 +12,7 @@ import hashlib
 import hmac
 from typing import Final
 
-from restriction.errors import StoreUnavailableError
+from restriction.errors import StoreNotWholeError
 
 SEAL_BYTES: Final = 16
 # hashlib lets go of the GIL from 2,048 bytes on, which costs a busy server more than hashing 2,047 bytes again;
@@ -38,12 +38,12 @@ def seal(key: bytes, kind: Kind, payload: bytes) -> bytes:
 
 
 def unseal(key: bytes, kind: Kind, raw: bytes | None) -> bytes:
-    """The payload. Raises: StoreUnavailableError when it is missing, altered, of another kind or under another key."""
+    """The payload. Raises: StoreNotWholeError when it is missing, altered, of another kind or under another key."""
     if raw is None:
-        raise StoreUnavailableError(f"{kind.name.lower()}: missing: reload the list")
+        raise StoreNotWholeError(f"{kind.name.lower()}: missing: reload the list")
     payload = raw[SEAL_BYTES:]
     if not hmac.compare_digest(raw[:SEAL_BYTES], _checksum(key, kind, payload)):
-        raise StoreUnavailableError(f"{kind.name.lower()}: altered or foreign: reload the list")
+        raise StoreNotWholeError(f"{kind.name.lower()}: altered or foreign: reload the list")
     return payload
 
 

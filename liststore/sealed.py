@@ -16,7 +16,7 @@ from typing import Final
 from liststore.base import Announcement, FilterImage, Generation, Head
 from liststore.seal import Kind, seal, unseal
 from restriction.change import DIGEST_BYTES, TOKEN_BYTES, ListId, ListState
-from restriction.errors import GapError, StoreUnavailableError
+from restriction.errors import GapError, StoreNotWholeError
 
 HEAD_SCHEMA: Final = 1
 TOKENS_PER_PAGE: Final = 2_048  # 32 KB: a page is one entry of the stream
@@ -34,11 +34,11 @@ def encode_head(key: bytes, partition: int, head: Head) -> bytes:
 
 
 def decode_head(key: bytes, partition: int, raw: bytes | None) -> Head:
-    """The head of this partition. Raises: StoreUnavailableError when missing, altered, foreign or of another schema."""
+    """The head of this partition. Raises: StoreNotWholeError when missing, altered, foreign or of another schema."""
     payload = unseal(key, Kind.HEAD, raw)
     schema, owner, generation, epoch, version, as_of, digest = _HEAD.unpack_from(payload)
     if (schema, owner) != (HEAD_SCHEMA, partition):
-        raise StoreUnavailableError("head: foreign: of another partition or schema: reload the list")
+        raise StoreNotWholeError("head: foreign: of another partition or schema: reload the list")
     return Head(generation, epoch, version, as_of, payload[_HEAD.size :].decode(), digest, schema)
 
 
@@ -50,7 +50,7 @@ def encode_announcement(key: bytes, announcement: Announcement) -> bytes:
 
 
 def decode_announcement(key: bytes, raw: bytes) -> Announcement:
-    """The announcement. Raises: StoreUnavailableError when it is altered or foreign."""
+    """The announcement. Raises: StoreNotWholeError when it is altered or foreign."""
     values = json.loads(unseal(key, Kind.ANNOUNCEMENT, raw))
     state = values["state"]
     return Announcement(
@@ -66,7 +66,7 @@ def encode_filter_image(key: bytes, image: FilterImage) -> bytes:
 
 
 def decode_filter_image(key: bytes, raw: bytes) -> FilterImage:
-    """The filter image. Raises: StoreUnavailableError when it is altered or foreign."""
+    """The filter image. Raises: StoreNotWholeError when it is altered or foreign."""
     payload = unseal(key, Kind.FILTER, raw)
     generation, version = _IMAGE.unpack_from(payload)
     return FilterImage(generation, version, payload[_IMAGE.size :])
@@ -94,7 +94,7 @@ def encode_pages(key: bytes, step: Step, tokens: Sequence[bytes]) -> list[bytes]
 def join_pages(key: bytes, wanted: Step, pages: Iterable[bytes]) -> list[bytes]:
     """Tokens of the consecutive steps that cover `wanted`, possibly some more.
 
-    Raises: GapError when the pages do not cover it; StoreUnavailableError when one is altered or foreign.
+    Raises: GapError when the pages do not cover it; StoreNotWholeError when one is altered or foreign.
     """
     reached, expected, tokens = wanted.after, 0, list[bytes]()
     for raw in pages:

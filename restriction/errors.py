@@ -85,9 +85,15 @@ class NotReadyError(FitnessError):
 
 
 class StoreUnavailableError(FitnessError):
-    """The exact store is away, slow, behind the floor, or holds a missing, altered or foreign bucket."""
+    """The exact store is away, slow, or behind the floor."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class StoreNotWholeError(StoreUnavailableError):
+    """The exact store answers, but what it holds is missing, altered or foreign; the agent repairs it."""
+
+    reason = "STORE_NOT_WHOLE"
 
 
 class FilterCorruptError(FitnessError):

@@ -30,11 +30,14 @@ MEANINGS: Final = {
     "KEY_UNKNOWN": "no installed token secret is the list's",
     "FEED_UNREACHABLE": "the feed cannot be read",
     "DISK_FAILED": "the agent's own files cannot be read or written",
-    "STORE_UNAVAILABLE": "the store cannot be written or is not whole",
+    "STORE_UNAVAILABLE": "the store cannot be read or written",
+    "STORE_NOT_WHOLE": "the store lost or altered something and could not be repaired yet",
 }
 FROZEN_AFTER_S: Final = 30.0
 # Which alarms a step can raise: a pass of that step without an error clears them.
-STORE: Final = frozenset({"DIGEST_MISMATCH", "COPY_DAMAGED", "KEY_UNKNOWN", "STORE_UNAVAILABLE", "DISK_FAILED"})
+STORE: Final = frozenset(
+    {"DIGEST_MISMATCH", "COPY_DAMAGED", "KEY_UNKNOWN", "STORE_UNAVAILABLE", "STORE_NOT_WHOLE", "DISK_FAILED"}
+)
 FEED: Final = (frozenset(MEANINGS) - STORE - {"LIST_FROZEN"}) | {"DISK_FAILED"}
 DISK: Final = frozenset[str]()  # a report that was written says nothing of the other files
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from liststore.base import Announcement, ListWriter
 from sync_agent.applier import Applied
+from sync_agent.last import LastAnnounced, stored_announcement
 from sync_agent.spares import Spares
 
 # A gateway follows within a second or two; a minute covers one that builds its filter from the generation it reads.
@@ -21,14 +22,15 @@ _GRACE_S: Final = 60.0
 class Announcer:
     """Announces in one store."""
 
-    def __init__(self, store: ListWriter, spares: Spares) -> None:
+    def __init__(self, store: ListWriter, spares: Spares, last: LastAnnounced) -> None:
         self._store = store
+        self._last = last
         self._spares = spares
         self._parameters: tuple[int, bytes] | None = None
 
     async def announce(self, applied: Applied | None, parameters: bytes | None) -> Announcement | None:
         """What is in service now, None when nothing is. Raises: StoreUnavailableError, FencedError."""
-        before = await self._store.announcement()
+        before = await stored_announcement(self._store)
         if applied is None:
             return before
         if before is None or applied.as_of >= before.as_of:
@@ -37,10 +39,12 @@ class Announcer:
         if before is not None and not _is_news(before, after):
             after = before
         else:
+            replaced = before or self._last.announcement
+            self._last.note(after)
             await self._store.announce(after, applied.additions)
             self._spares.keep(after.generation)
-            if before is not None and before.generation != after.generation:
-                self._spares.add(before.generation, _GRACE_S)
+            if replaced is not None and replaced.generation != after.generation:
+                self._spares.add(replaced.generation, _GRACE_S)
         await self._spares.drop_due(self._store, after.generation)
         return after
 

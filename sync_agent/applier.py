@@ -3,32 +3,36 @@
 Rules:
 - A change is written only when the digests of all partitions, as they would be after it, add up to the signed one.
 - What eases is written before what burdens, and every partition reaches the version before it is announced.
+- A few damaged partitions are written anew from the copy, where the digest comes out with them.
 - Where deltas do not lead on (nothing announced, another list or key, a gap, a digest that does not come out, a store
-  that is not whole), the whole list is loaded into a generation of its own beside the one in service.
+  that lost much), the whole list is loaded into a generation of its own beside the one in service.
+- An announcement that is lost counts as this agent's last one, until its generation proves otherwise.
 - The store is never moved backward: what another agent has brought further stays.
 - A state that did not come out is fetched anew once and then left alone; the last good list stays in service.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from liststore.base import PARTITIONS, Announcement, Generation, Head, ListWriter
-from restriction.change import ListState
-from restriction.errors import FencedError, RefusedListError, StoreUnavailableError
-from restriction.listing import Step
+from restriction.change import Change, ListState
+from restriction.errors import FencedError, RefusedListError, StoreNotWholeError
 from restriction.token import Secrets, TokenKeys
 from sync_agent.copy import VerifiedCopy, VerifiedList
-from sync_agent.digests import Found, digest_of, plan, total
+from sync_agent.digests import Found, digest_of, plan
+from sync_agent.last import LastAnnounced, stored_announcement
 from sync_agent.loader import Loader, bucket_bits_for
+from sync_agent.scrubber import Scrubber
 
-# One read that is not whole may be a cut connection; so many in a row, while the store answers, are a damaged store.
-_DAMAGED_AFTER: Final = 5
-# One partition is read through in so many idle passes: all of them in about 20 minutes.
-_SCRUB_EVERY: Final = 25
+_log = logging.getLogger(__name__)
+# What is written anew in place is held in memory at once; with more damage a load is as fast and goes piece by piece.
+_FEW: Final = 16
 _ATTEMPTS: Final = 2
 # Buckets may grow to four times their target before the list is spread over more of them.
 _CROWDED_BITS: Final = 2
@@ -44,63 +48,104 @@ class Applied:
     additions: tuple[bytes, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From what is announced to what is held, by these changes."""
+
+    announced: Announcement
+    held: VerifiedList
+    changes: tuple[Change, ...]
+
+
 class Applier:
     """Writes one list into one store."""
 
-    def __init__(self, store: ListWriter, secrets: Secrets, loader: Loader) -> None:
+    def __init__(self, store: ListWriter, secrets: Secrets, loader: Loader, last: LastAnnounced) -> None:
         self._store = store
         self._keys = {keys.key_id: keys for keys in (secrets.current, secrets.successor) if keys}
         self._loader = loader
+        self._last = last
+        self._scrubber = Scrubber(store)
         self._failures = Counter[ListState]()
-        self._unwhole = 0
-        self._idle = 0
 
     async def apply(self, copy: VerifiedCopy) -> Applied | None:
         """Bring the store to the copy's state; None when there is nothing of ours to announce.
 
         Raises: RefusedListError, StoreUnavailableError, FencedError (another agent was here; the next pass goes on).
         """
-        announced = await self._store.announcement()
         held = copy.held
+        announced = await self._announced(held)
         if held is None or (announced is not None and _is_behind(held.state, announced.state)):
             return None
         way = held.way_from(announced.state) if announced is not None else None
-        if announced is None or way is None or self._is_unfit(announced.generation, held):
+        if announced is None or way is None or _is_crowded(announced.generation, held):
             return await self._load(copy, held, announced)
+        step = _Step(announced, held, copy.changes(way))
         try:
-            applied = await self._advance(announced, copy, held, way)
-        except StoreUnavailableError:
-            self._unwhole += 1
-            raise
-        self._unwhole = 0
+            applied = await self._advance(step, {})
+        except StoreNotWholeError as error:
+            _log.warning("the store is not whole and is repaired: %s", error)
+            applied = await self._repair(copy, step)
         return applied or await self._load(copy, held, announced)
 
-    def _is_unfit(self, generation: Generation, held: VerifiedList) -> bool:
-        crowded = bucket_bits_for(held.state.count) > generation.bucket_bits + _CROWDED_BITS
-        return crowded or self._unwhole >= _DAMAGED_AFTER
+    async def _announced(self, held: VerifiedList | None) -> Announcement | None:
+        """What is in service, or was when last announced here. Raises: StoreNotWholeError when the copy is behind."""
+        found, last = await stored_announcement(self._store), self._last.announcement
+        if found is not None or last is None:
+            return found
+        self._scrubber.be_wary()
+        if held is not None and _is_behind(held.state, last.state):
+            raise StoreNotWholeError("the announcement is lost and the copy is behind it: the feed has to catch up")
+        return last
 
-    async def _advance(
-        self, announced: Announcement, copy: VerifiedCopy, held: VerifiedList, way: tuple[Step, ...]
-    ) -> Applied | None:
-        """Follow the deltas; None when the store's content and the signed digest do not meet."""
-        generation, state = announced.generation, held.state
-        if not way:
-            await self._scrub(announced)
-            return Applied(generation, state, held.as_of)
-        changes = copy.changes(way)
-        heads = await self._store.heads(generation.number)
+    async def _advance(self, step: _Step, rebuilt: Mapping[int, Mapping[bytes, bytes]]) -> Applied | None:
+        """Follow the deltas and write `rebuilt` partitions anew; None when the content and the signed digest differ."""
+        generation, held, state = step.announced.generation, step.held, step.held.state
+        key = self._keys_of(state).digest_key
+        applied = Applied(generation, state, held.as_of, tuple(c.token for c in step.changes if c.record))
+        if state == step.announced.state and not rebuilt:
+            return applied if await self._scrubber.holds(step.announced, key) else None
+        found = await self._scrubber.heads(generation)
+        heads = found | {
+            partition: _head(generation, held, digest_of(key, rebuilt[partition])) for partition in rebuilt
+        }
         if any(head.version > state.version for head in heads.values()):
             raise FencedError("another agent is further on; its announcement is awaited")
+        if len(heads) < PARTITIONS:
+            raise StoreNotWholeError("a head is lost or altered")
+        changes = [change for change in step.changes if change.token[0] not in rebuilt]
         stored = await self._store.read(generation, [change.token for change in changes])
-        steps = plan(self._keys_of(state).digest_key, Found(heads, stored), changes, state.version, held.as_of)
-        if steps.digest != state.digest or not _is_whole(heads, generation):
+        steps = plan(key, Found(heads, stored), changes, state.version, held.as_of)
+        if steps.digest != state.digest:
             # What was read in the middle of another agent's write does not add up either.
-            if await self._store.heads(generation.number) != heads:
+            if await self._scrubber.heads(generation) != found:
                 raise FencedError("another agent wrote meanwhile; the heads are read anew")
             return None
         await self._store.write(generation, steps.ease)
+        for partition, records in rebuilt.items():
+            await self._store.restore(generation, partition, records, heads[partition])
         await self._store.write(generation, steps.rest)
-        return Applied(generation, state, held.as_of, tuple(change.token for change in changes if change.record))
+        return applied
+
+    async def _repair(self, copy: VerifiedCopy, step: _Step) -> Applied | None:
+        """Write what is damaged anew; None when that is too much for here, or the copy cannot help."""
+        self._scrubber.be_wary()
+        generation, held = step.announced.generation, step.held
+        heads = await self._scrubber.heads(generation)
+        if PARTITIONS - len(heads) > _FEW:
+            return None
+        suspects = {self._scrubber.partition, *(change.token[0] for change in step.changes)}
+        key = self._keys_of(held.state).digest_key
+        damaged = await self._scrubber.damaged(generation, heads, suspects, key)
+        if not damaged:
+            raise FencedError("what was not whole is whole again; another agent may have repaired it")
+        if len(damaged) > _FEW:
+            return None
+        try:
+            rebuilt = await asyncio.to_thread(_rebuilt, copy, held, damaged)
+        except RefusedListError:
+            return None
+        return await self._advance(step, rebuilt)
 
     async def _load(self, copy: VerifiedCopy, held: VerifiedList, announced: Announcement | None) -> Applied:
         state = held.state
@@ -114,23 +159,7 @@ class Applier:
             self._failures = Counter({state: self._failures[state] + 1})
             copy.discard()
             raise
-        self._unwhole = 0
         return Applied(generation, state, held.as_of)
-
-    async def _scrub(self, announced: Announcement) -> None:
-        """Now and then, see that the store still holds what was announced. Raises: StoreUnavailableError when not."""
-        self._idle += 1
-        if self._idle % _SCRUB_EVERY and not self._unwhole:
-            return
-        state, generation = announced.state, announced.generation
-        heads = await self._store.heads(generation.number)
-        partition = self._idle // _SCRUB_EVERY % PARTITIONS
-        records = await self._store.records(generation, partition)
-        whole = len(heads) == PARTITIONS and total(head.digest for head in heads.values()) == state.digest
-        if not whole or heads[partition].digest != digest_of(self._keys_of(state).digest_key, records):
-            raise StoreUnavailableError(
-                "the store does not hold what was announced; it is loaded anew if that stays so"
-            )
 
     def _keys_of(self, state: ListState) -> TokenKeys:
         try:
@@ -145,6 +174,15 @@ def _is_behind(state: ListState, other: ListState) -> bool:
     return (state.list_id.epoch, state.version) < (other.list_id.epoch, other.version)
 
 
-def _is_whole(heads: Mapping[int, Head], generation: Generation) -> bool:
-    mine = (generation.number, generation.key_id)
-    return len(heads) == PARTITIONS and all((head.generation, head.key_id) == mine for head in heads.values())
+def _is_crowded(generation: Generation, held: VerifiedList) -> bool:
+    return bucket_bits_for(held.state.count) > generation.bucket_bits + _CROWDED_BITS
+
+
+def _head(generation: Generation, held: VerifiedList, digest: bytes) -> Head:
+    state = held.state
+    return Head(generation.number, state.list_id.epoch, state.version, held.as_of, generation.key_id, digest)
+
+
+def _rebuilt(copy: VerifiedCopy, held: VerifiedList, partitions: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
+    changed = copy.changed_records(held)
+    return {partition: copy.records(held, partition, changed.get(partition, {})) for partition in partitions}

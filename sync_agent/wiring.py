@@ -16,6 +16,7 @@ from sync_agent.applier import Applier
 from sync_agent.copy import VerifiedCopy
 from sync_agent.fetcher import FeedFetcher, FeedSource, Progress
 from sync_agent.filters import FilterImages
+from sync_agent.last import LastAnnounced
 from sync_agent.loader import Loader
 from sync_agent.report import Report
 from sync_agent.spares import Spares
@@ -36,13 +37,15 @@ def build_agent(
     """An agent over this store. Raises: SettingError when the pinned root is not one."""
     directory = place.state_directory
     directory.mkdir(parents=True, exist_ok=True)
-    copy = VerifiedCopy(directory, place.source.list_id)
+    pinned = place.source.list_id
+    copy = VerifiedCopy(directory, pinned)
+    last = LastAnnounced(directory / "announced.json", pinned)
     spares = Spares(directory / "generations.json", clock)
     rooms = Rooms(
         FeedFetcher(place.source, directory, Transport(time.monotonic), progress),
         copy,
-        Applier(store, secrets, Loader(store, spares, progress)),
-        Announcer(store, spares),
+        Applier(store, secrets, Loader(store, spares, progress), last),
+        Announcer(store, spares, last),
         FilterImages(store),
     )
     alarms = Alarms(clock)

@@ -49,6 +49,11 @@ class WatchedWriter:
             self.moves.append(move)
             self._done()
 
+    async def restore(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
+        self._before()
+        await self._inner.restore(generation, partition, records, head)
+        self._done()
+
     async def announce(self, announcement: Announcement, additions: Sequence[bytes]) -> None:
         self._before()
         await self._inner.announce(announcement, additions)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from liststore.keys import place_of
 from publisher.folding import KEPT_DELTAS, compact
 from restriction.change import MAX_DELTAS, Change, Lane
 from sync_agent.fetcher import FeedSource
@@ -203,24 +202,6 @@ async def test_damaged_files_of_the_copy_are_fetched_anew(court: ListPublisher, 
     await agent.sync_once()
     assert alarms_of(agent) == ["LIST_FORGED"]
     await agent.sync_once()
-    assert alarms_of(agent) == []
-    assert await host.stored() == court.book.records
-
-
-async def test_a_damaged_bucket_is_noticed_and_the_list_loaded_beside(court: ListPublisher, host: AgentHost) -> None:
-    court.publish(*map(listed, range(300)))
-    agent = host.start()
-    await agent.sync_once()
-    assert agent.in_service is not None
-    del host.store.keyspace.cells[host.store.keys.bucket(place_of(agent.in_service.generation, token_of(3)))]
-    passes = 0
-    while not alarms_of(agent):
-        await agent.sync_once()
-        passes += 1
-        assert passes < 200, "the scrub has gone past partition 3"
-    assert alarms_of(agent) == ["STORE_UNAVAILABLE"]
-    for _ in range(6):
-        await agent.sync_once()
     assert alarms_of(agent) == []
     assert await host.stored() == court.book.records
 

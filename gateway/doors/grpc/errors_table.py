@@ -54,6 +54,7 @@ ROWS: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.OverloadedError: Row(code_pb2.RESOURCE_EXHAUSTED, *_TRY_AGAIN),
         errors.NotReadyError: Row(code_pb2.UNAVAILABLE, *_TRY_AGAIN, "no verified list is in service here", 1.0),
         errors.StoreUnavailableError: Row(code_pb2.UNAVAILABLE, *_TRY_AGAIN, "the exact store is not fit", 1.0),
+        errors.StoreNotWholeError: Row(code_pb2.UNAVAILABLE, *_TRY_AGAIN, "the exact store is not fit", 1.0),
         errors.LedgerUnavailableError: Row(code_pb2.UNAVAILABLE, *_TRY_AGAIN, "the ledger cannot be written", 1.0),
         TimeoutError: Row(code_pb2.DEADLINE_EXCEEDED, *_TRY_AGAIN, "no answer within the deadline", 1.0),
         errors.FilterCorruptError: Row(code_pb2.INTERNAL, *_ASK_OPERATOR, _FAULT),
