@@ -24,6 +24,7 @@ import yaml
 
 from gateway.views import View
 from restriction.errors import LintelError, PurposeNotAllowedError, SandboxOnlyError, SettingError, UnauthenticatedError
+from restriction.fields import same_place
 from restriction.identity import Mode
 from restriction.measures import Sector
 from restriction.measures import permit as permit_sector
@@ -119,7 +120,7 @@ def _permit_establishment(own: frozenset[str], product: Product) -> None:
             place = product.school_id
         case _:
             place = None
-    if place is not None and place not in own:
+    if place is not None and same_place(place) not in map(same_place, own):
         raise PurposeNotAllowedError("the establishment is not one of this unit's: ask for your own")
 
 

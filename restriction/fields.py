@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Final, NoReturn
 
+from restriction.characters import HYPHENS
 from restriction.countries import ALPHA_3
 from restriction.errors import InvalidFieldError
 
@@ -22,6 +23,7 @@ MAX_STARS: Final = 5
 MAX_FEN: Final = 10**15  # ten trillion yuan: above any sale, and well inside 64 bits
 _FEN_PER_YUAN: Final = 100
 _NANOS_PER_FEN: Final = 10_000_000
+_OTHER_HYPHENS: Final = frozenset(HYPHENS) - {"-"}
 _TRAIN_NUMBER: Final = re.compile(r"[A-Z]{0,3}[0-9]{1,5}", re.ASCII)
 
 Check = Callable[[str, object], None]
@@ -41,16 +43,22 @@ def member_of(kind: type[enum.IntEnum]) -> Check:
 def is_list_key(text: object) -> bool:
     """Whether this can be the key of an establishment or school, in a question and in the parameters alike.
 
-    Whatever two writers could spell differently (spaces, compatibility characters) is no key, so that a spelling never
-    reads as "not on the list".
+    Whatever two writers could spell differently (spaces, hyphens other than the plain one, compatibility characters) is
+    no key, so that a spelling never reads as "not on the list".
     """
     return (
         isinstance(text, str)
         and 0 < len(text) <= MAX_KEY_LENGTH
         and text.isprintable()
         and " " not in text
+        and _OTHER_HYPHENS.isdisjoint(text)
         and unicodedata.is_normalized("NFKC", text)
     )
+
+
+def same_place(key: str) -> str:
+    """The form in which keys are compared: who writes H-1 and who writes h-1 mean one place."""
+    return key.lower()
 
 
 def plain_train_number(train_number: str) -> str:

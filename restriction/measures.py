@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Final
 
 from restriction.errors import InvalidFieldError, PurposeNotAllowedError
+from restriction.fields import same_place
 from restriction.parameters import Parameters
 from restriction.products import Measure, Product, Property, PropertyAct, Resort, SaleKind, Venue
 
@@ -83,7 +84,7 @@ def _land_use_right(product: Product, _parameters: Parameters) -> bool:
 
 
 def _on_resort_list(product: Product, parameters: Parameters) -> bool:
-    return isinstance(product, Resort) and product.establishment_id in (parameters.resort_list or ())
+    return isinstance(product, Resort) and same_place(product.establishment_id) in (parameters.resort_list or ())
 
 
 def _asked_by(*sectors: Sector, **narrowed: Condition) -> Mapping[Sector, Condition]:

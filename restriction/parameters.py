@@ -25,7 +25,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import yaml
 
 from restriction.errors import SettingError
-from restriction.fields import MAX_FEN, MAX_STARS, is_list_key
+from restriction.fields import MAX_FEN, MAX_STARS, is_list_key, same_place
 from restriction.products import RatingStatus, SeatClass, rating_is_possible
 
 _FEN_PER_YUAN: Final = 100
@@ -289,13 +289,16 @@ def _key(name: str, sent: object) -> str:
         _refuse(name, "put the key in quotes, so that it stays as written")
     if not is_list_key(sent):
         _refuse(name, "write a key of 1 to 64 printable characters without spaces, in NFKC form")
-    return sent
+    return same_place(sent)
 
 
 def _keyed(read: Callable[[str, object], T]) -> Callable[[str, object], Mapping[str, T]]:
     def read_each(name: str, sent: object) -> Mapping[str, T]:
-        rows = _mapping(name, sent).items()
-        return MappingProxyType({_key(name, key): read(f"{name}.{key}", row) for key, row in rows})
+        rows = _mapping(name, sent)
+        keyed = {_key(name, key): read(f"{name}.{key}", row) for key, row in rows.items()}
+        if len(keyed) != len(rows):
+            _refuse(name, "two keys differ in capitals alone; keep one")
+        return MappingProxyType(keyed)
 
     return read_each
 

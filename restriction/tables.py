@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
+from restriction.fields import same_place
 from restriction.parameters import Parameters, Rating, Standing
 from restriction.products import (
     Air,
@@ -163,7 +164,7 @@ def _rating(case: Case[Lodging]) -> Rating:
     register = case.parameters.star_register
     if register is None:
         return Rating(case.product.star_rating, case.product.rating_status)
-    return register.get(case.product.establishment_id, _NOT_RATED)
+    return register.get(same_place(case.product.establishment_id), _NOT_RATED)
 
 
 def _insurance_min(case: Case[Insurance]) -> int | None:
@@ -183,7 +184,7 @@ def _above(amount_fen: int, most_fen: int | None) -> bool:
 
 def _on(listed: Mapping[str, object] | frozenset[str] | None, key: str) -> bool:
     """Whether a list has the key; nobody is on a list that is unset."""
-    return listed is not None and key in listed
+    return listed is not None and same_place(key) in listed
 
 
 def _second_berth_as(case: Case[Rail]) -> SeatClass | None:

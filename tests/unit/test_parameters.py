@@ -147,6 +147,7 @@ def test_amounts_survive_the_way_to_yuan_and_back(fen: int) -> None:
         ("{LODGE_LIST: {001: NATIONAL_GRADE_ONE}}", "LODGE_LIST"),
         ("{LODGE_LIST: {'h 1': NATIONAL_GRADE_ONE}}", "LODGE_LIST"),
         ("{LODGE_LIST: [h-1]}", "LODGE_LIST"),
+        ("{LODGE_LIST: {h-1: NATIONAL_GRADE_ONE, H-1: NATIONAL_GRADE_ONE}}", "LODGE_LIST: two keys"),
         ("{VENUE_LIST: {v-1: true}}", "VENUE_LIST"),
         ("{EDU_LIST: [1]}", "EDU_LIST"),
         ("{EDU_LIST: s-1}", "EDU_LIST"),

@@ -165,7 +165,7 @@ def test_a_destination_is_a_country_of_the_standard(code: str) -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["h 1", " h1", "h1\n", "ｈ1", "h\u200b1", "h" * 65, "h\u30001"])
+@pytest.mark.parametrize("key", ["h 1", " h1", "h1\n", "ｈ1", "h\u200b1", "h" * 65, "h\u30001", "h\u20131"])
 def test_a_key_that_two_writers_could_spell_differently_is_refused(key: str) -> None:
     assert refusal("lodging", WHOLE["lodging"] | {"establishment_id": key}) == (
         "lodging.establishment_id",

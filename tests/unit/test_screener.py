@@ -259,7 +259,7 @@ class TestRefusals:
         assert number(LISTED) not in str(refused.value)
 
     async def test_establishment_of_the_unit_is_let_in(self, desk: Desk) -> None:
-        unit = replace(HOTEL, establishments=frozenset({FOUR_STARS.establishment_id}))
+        unit = replace(HOTEL, establishments=frozenset({FOUR_STARS.establishment_id.swapcase()}))
         assert (await desk.screener.check(unit, question(LISTED))).decision.outcome is Outcome.RESTRICTED
 
     async def test_sale_without_establishment_is_let_in(self, desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -23,6 +24,7 @@ from restriction.products import (
     PayerRelation,
     PolicyAct,
     PremiumMode,
+    Product,
     Property,
     PropertyAct,
     Rail,
@@ -43,7 +45,7 @@ from restriction.products import (
     VenueKind,
     Work,
 )
-from restriction.tables import TABLES
+from restriction.tables import TABLES, Case, Outcome, rule
 from tests.unit.sales import ask, grant, match, part, said
 
 UNSET = Parameters()
@@ -367,3 +369,22 @@ def test_state_equity(act: str, expected: str) -> None:
 def test_the_last_row_of_every_table_fits_whatever_comes() -> None:
     for table in TABLES.values():
         assert table.rows[-1].fits(None)  # type: ignore[arg-type]  # it must not look at its case
+
+
+HOTEL = Lodging(5, RatingStatus.IN_FORCE, "H-1", emergency=False)
+CAPITALS = {
+    "star register": ("STAR_REGISTER: {h-1: {stars: 5, status: IN_FORCE}}", HOTEL, R),
+    "star register in capitals": ("STAR_REGISTER: {H-1: {stars: 5, status: IN_FORCE}}", HOTEL, R),
+    "lodge list": ("LODGE_LIST: {h-1: NATIONAL_GRADE_ONE}", replace(HOTEL, rating_status=RatingStatus.ENDED), R),
+    "venue list": ("VENUE_LIST: [v-1]", Venue(SaleKind.PACKAGE, Payer.SELF, VenueKind.OTHER, 1, "V-1"), R),
+    "resort list": ("RESORT_LIST: {r-1: GRADED_RESORT}, RESORT_CAP: 1", Resort(200, "R-1"), "CAPPED"),
+    "school list": ("EDU_LIST: [s-1]", Tuition("S-1", PayerRelation.PARENT, Funds.NOT_KNOWN), FUNDS),
+}
+
+
+@pytest.mark.parametrize(("values", "product", "want"), CAPITALS.values(), ids=CAPITALS.keys())
+def test_a_key_in_capitals_is_not_off_the_list(values: str, product: Product, want: str) -> None:
+    document = f"{{version: 1, date: 2026-05-01, authority: court, values: {{{values}}}}}"
+    ruling = rule(Case(product, Parameters.parse(document), explicit=False))
+    told = {Outcome.RESTRICTED: R, Outcome.UNDETERMINED: FUNDS, Outcome.CAPPED: "CAPPED"}
+    assert told.get(ruling.outcome, N) == want
