@@ -32,8 +32,7 @@ from liststore import embedded
 from liststore.wiring import open_reader
 from restriction.errors import NotReadyError, SettingError
 from restriction.identity import Mode
-from restriction.token import Secrets, read_secrets
-from settings import Settings
+from settings import Settings, token_secret
 
 MAX_IN_FLIGHT: Final = 256  # at 100 µs a store trip: more than one event loop can have under way to any use
 DRAIN_S: Final = 10.0
@@ -53,7 +52,7 @@ class Serving:
 async def serve(settings: Settings, serving: Serving, screening: type[Screener] = Screener) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises: SettingError, StoreUnavailableError."""
     clocks = Clocks(time.time, time.monotonic)  # noqa: TID251 - the edge where time enters
-    keys = _read_secrets(settings.token_secret_file)
+    keys = token_secret.read(settings.token_secret_file)
     journals = serving.state / "journal"
     journals.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
@@ -151,12 +150,3 @@ def _is_sandbox(follower: Follower) -> bool:
         return follower.current().mode is Mode.SANDBOX
     except NotReadyError:
         return False
-
-
-def _read_secrets(path: Path) -> Secrets:
-    try:
-        return read_secrets(path.read_text())
-    except OSError as error:
-        raise SettingError(
-            f"LINTEL_TOKEN_SECRET_FILE: {path}: {error.strerror}: bring the court side's file"
-        ) from error
