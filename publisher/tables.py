@@ -122,7 +122,7 @@ def upsert(connection: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401  
     return dialect.insert(table)
 
 
-def execute_many(connection: sa.Connection, statement: sa.Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+def execute_many(connection: sa.Connection, statement: sa.UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
     """Execute a statement for each row; all rows have the same keys, and values that the driver takes as they are.
 
     The driver is handed the rows directly: converting nothing, row by row, takes longer than the database does.
@@ -130,9 +130,9 @@ def execute_many(connection: sa.Connection, statement: sa.Executable, rows: Sequ
     if not rows:
         return
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    order = compiled.positiontup  # type: ignore[attr-defined]  # a statement compiles to SQL, which has it
+    order = compiled.positiontup
     given = rows if order is None else [tuple(map(row.__getitem__, order)) for row in rows]
-    connection.exec_driver_sql(str(compiled), given)
+    connection.exec_driver_sql(compiled.string, given)
 
 
 def _prepare(connection: DBAPIConnection, _record: object) -> None:

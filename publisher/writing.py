@@ -146,6 +146,5 @@ class Writing:
         )
         self._many(gone, [{"its_token": token, "its_entry": entry_id} for token, entry_id in keys])
 
-    def _many(self, statement: sa.Executable, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(statement, rows)
+    def _many(self, statement: sa.UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
+        tables.execute_many(self._connection, statement, rows)

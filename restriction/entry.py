@@ -77,12 +77,6 @@ class Subject(Opaque):
     documents: tuple[Identity, ...]
     birth_day: int | None = None
 
-    @property
-    def born(self) -> int | None:
-        """Day of birth by document, else as stated."""
-        carried = born(self.documents)
-        return self.birth_day if carried is None else carried
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Link(Opaque):
@@ -166,4 +160,4 @@ class Entry(Opaque):
 
 def born(documents: tuple[Identity, ...]) -> int | None:
     """The first day of birth that a document carries."""
-    return next((document.birth_day for document in documents if document.birth_day is not None), None)
+    return next((day for document in documents if (day := document.birth_day) is not None), None)

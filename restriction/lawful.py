@@ -159,14 +159,15 @@ def _check_subject(entry: Entry) -> None:
     is_unit = subject.kind is Kind.UNIT
     _check_documents(subject.documents, "entry.subject.documents", is_unit=is_unit)
     carried = born(subject.documents)
+    known = subject.birth_day if carried is None else carried
     if is_unit:
         if subject.birth_day is not None:
             raise InvalidFieldError("entry.subject.birth_date", "NOT_APPLICABLE", "a unit has none; leave it out")
-    elif subject.born is None:
+    elif known is None:
         raise InvalidFieldError("entry.subject.birth_date", "MISSING", "no document carries it, so state it")
-    elif subject.birth_day is not None and carried is not None and carried != subject.birth_day:
+    elif subject.birth_day not in {None, known}:
         raise InvalidFieldError("entry.subject.birth_date", "CONTRADICTS_DOCUMENT", "compare it with the document")
-    elif _is_minor(subject.born, entry.decided_on):
+    elif _is_minor(known, entry.decided_on):
         raise InvalidFieldError("entry.subject", "UNDER_18", "nobody under 18 at the decision may be listed")
 
 

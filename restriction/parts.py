@@ -48,27 +48,27 @@ def parts_of(held: EntryState, keys: TokenKeys) -> Mapping[bytes, Record]:
     if entry is None or held.phase not in _HELD or not entry.publishable:
         return {}
     shares: dict[bytes, Record] = {}
+    entry_ref = keys.audit(entry.entry_id)[:ENTRY_REF_BYTES]
     for holder in _holders(held, entry):
         grants = _grants(held, entry, holder)
         if not grants:
             continue
-        names = tuple(sorted({keys.name(name) for name in holder.names}))
+        part = Part(
+            entry_ref=entry_ref,
+            court=int(entry.court),
+            starts_at=held.starts_at,
+            ends_at=held.ends_at,
+            until_day=held.retention.until if held.retention else entry.term.until,
+            names=tuple(sorted({keys.name(name) for name in holder.names})),
+            grants=grants,
+            exemptions=_exemptions(entry, holder.label),
+            suspended=held.phase is Phase.SUSPENDED,
+        )
         for identity in _strongest(holder.documents):
             token = keys.token(identity)
-            part = Part(
-                entry_ref=keys.audit(entry.entry_id)[:ENTRY_REF_BYTES],
-                court=int(entry.court),
-                starts_at=held.starts_at,
-                ends_at=held.ends_at,
-                until_day=held.retention.until if held.retention else entry.term.until,
-                names=names,
-                grants=grants,
-                exemptions=_exemptions(entry, holder.label),
-                suspended=held.phase is Phase.SUSPENDED,
-                weak=identity.weak,
-            )
             earlier = shares[token].parts if token in shares else ()
-            shares[token] = Record(keys.fingerprint(identity), (*earlier, part))
+            own = replace(part, weak=True) if identity.weak else part
+            shares[token] = Record(keys.fingerprint(identity), (*earlier, own))
     return shares
 
 
@@ -128,6 +128,8 @@ def _exemptions(entry: court.Entry, holder: str) -> tuple[Exemption, ...]:
 
 def _strongest(documents: Sequence[Identity]) -> Iterable[Identity]:
     """One identity per number: a number stated in full is not weak because it was stated with 15 digits too."""
+    if len(documents) == 1:
+        return documents
     best: dict[tuple[int, str], Identity] = {}
     for identity in sorted(documents, key=lambda identity: not identity.weak):
         best[identity.type, identity.number] = identity

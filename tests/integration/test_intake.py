@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -264,3 +265,13 @@ def test_a_correction_that_ends_an_entry_withdraws_no_number(book: Book) -> None
     submit(book, [list_line(), head("CORRECT", "c-1", entry_id="n-1", version=2, changes={"publishable": False})])
 
     assert book.wrong_hits() == []
+
+
+@pytest.mark.parametrize("was_on", [True, False], ids=["on", "off"])
+def test_intake_leaves_the_search_for_cycles_as_it_was(book: Book, *, was_on: bool) -> None:
+    (gc.enable if was_on else gc.disable)()
+    try:
+        submit(book, [list_line(), b"no event"])
+        assert gc.isenabled() is was_on
+    finally:
+        gc.enable()
