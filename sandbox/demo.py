@@ -92,7 +92,7 @@ class Demo:
     def invite(self) -> None:
         """Where everything is, and three commands to try."""
         stage, fixed = self._stage, IDENTITIES["lodge"].question(self._sample.today)
-        asking = f"LINTEL_ADDRESS={stage.address} LINTEL_INSECURE=true LINTEL_KEY={stage.keys['hotel']}"
+        asking = f"LINTEL_ADDRESS={stage.address} LINTEL_INSECURE=1 LINTEL_KEY={stage.keys['hotel']}"
         there = " ".join(f"{key}={stage.environment[key]}" for key in sorted(stage.environment) if "LINTEL_" in key)
         click.echo(
             f"\ngateway {stage.address}   feed http://127.0.0.1:{stage.feed_port}   metrics {stage.metrics_port}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 DEMO = (sys.executable, "-m", "cli", "sandbox", "demo")
+ROOT = Path(__file__).parents[2]
 PROMISED = (
     "list: version 1, ", "clear: NOT_RESTRICTED", "lodge: RESTRICTED, DECLINE", "NOTICE ", "resort-cap: CAPPED",
     "exempt-today: NOT_RESTRICTED", "name-mismatch: UNDETERMINED IDENTITY_MISMATCH", "venue: lifted; NOT_RESTRICTED",
@@ -60,8 +61,11 @@ def test_demo_ends_whole_when_it_is_told_to(folder: Path, number: signal.Signals
             line = demo.stdout.readline()
             assert line, said
             said += line
+        invited = [line for line in said.splitlines() if line.startswith("  ") and "./run lintel" in line]
+        tried = [subprocess.run(["bash", "-c", line], cwd=ROOT, check=False).returncode for line in invited]  # noqa: S603, S607 - what the demo told us to type
         demo.send_signal(number)
         demo.communicate(timeout=40)
     assert demo.returncode == 0
+    assert tried == [10, 0, 0]  # restricted; the list in service; the court's side
     assert list(folder.iterdir()) == []
     assert started_from(folder) == []

@@ -161,3 +161,8 @@ def test_everything_public_is_exported() -> None:
         for name, value in vars(module).items():
             if isinstance(value, type) and value.__module__ == module.__name__:
                 assert name in sdk.__all__
+
+
+def test_an_insecure_flag_that_means_nothing_is_refused_by_name() -> None:
+    with pytest.raises(sdk.SettingError, match="LINTEL_INSECURE"):
+        Connection.from_env({"LINTEL_ADDRESS": "127.0.0.1:1", "LINTEL_KEY": "test_k", "LINTEL_INSECURE": "true"})

@@ -33,8 +33,10 @@ class Connection:
         for name in (ADDRESS, KEY):
             if not given.get(name):
                 raise _missing(f"{name}: set it to the gateway's HOST:PORT" if name == ADDRESS else f"{name}: set it")
-        ca_file = given.get(CA_FILE)
-        return cls(given[ADDRESS], given[KEY], Path(ca_file) if ca_file else None, given.get(INSECURE) == "1")
+        ca_file, insecure = given.get(CA_FILE), given.get(INSECURE) or "0"
+        if insecure not in {"0", "1"}:
+            raise _missing(f"{INSECURE}: neither 0 nor 1: set it to 1 to talk in clear text, or leave it out")
+        return cls(given[ADDRESS], given[KEY], Path(ca_file) if ca_file else None, insecure == "1")
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
