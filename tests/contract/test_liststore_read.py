@@ -126,6 +126,14 @@ async def test_a_head_of_another_partition_is_foreign(store: Store, announced: A
         await store.reader.find(ABSENT, announced)
 
 
+async def test_a_head_of_another_generation_is_foreign(store: Store, announced: Announcement) -> None:
+    stray = store.get(KEYS.head(7, 0))
+    assert stray is not None
+    store.put(KEYS.head(8, 0), stray)
+    with pytest.raises(StoreUnavailableError, match="head: of another generation"):
+        await store.reader.find(ABSENT, replace(announced, generation=replace(announced.generation, number=8)))
+
+
 async def test_a_head_below_the_floor_is_refused(store: Store, announced: Announcement) -> None:
     with pytest.raises(StoreUnavailableError, match="floor"):
         await store.reader.find(TOKENS[0], at_version(announced, 2))

@@ -12,6 +12,7 @@ from gateway.filters import MAX_TOKENS_IN_A_TURN
 from gateway.follower import MAX_LAG_S
 from restriction.change import ListId
 from restriction.errors import GapError, LintelError, NotReadyError, SettingError, StoreUnavailableError
+from restriction.filter import FilterStamp, ListFilter
 from restriction.identity import Mode
 from restriction.parameters import Parameters
 from restriction.token import Secrets
@@ -112,7 +113,9 @@ class TestReadyMadeFilter:
         assert not lacks(desk, SECOND)
         assert lacks(desk, THIRD)
 
-    @pytest.mark.parametrize("fault", ["altered", "unsealed", "full", "of another generation"])
+    @pytest.mark.parametrize(
+        "fault", ["altered", "unsealed", "full", "of another generation", "of another key", "ahead"]
+    )
     async def test_that_cannot_be_used_is_left_for_the_tokens_themselves(self, tmp_path: Path, fault: str) -> None:
         desk = Desk(tmp_path)
         await desk.list.load({identity(FIRST): record(identity(FIRST))})
@@ -127,6 +130,10 @@ class TestReadyMadeFilter:
         if fault == "of another generation":
             await desk.list.load({identity(one): record(identity(one)) for one in (FIRST, SECOND)}, number=2)
             desk.reader.replies["filter_image"] = image
+        if fault in {"of another key", "ahead"}:
+            stamp = FilterStamp(1, 9, KEYS.key_id) if fault == "ahead" else FilterStamp(1, 2, LATER_KEYS.key_id)
+            lacking = ListFilter.empty(9, 0.001, stamp)
+            desk.reader.replies["filter_image"] = replace(image, image=lacking.to_image())
         await desk.follower.advance()
         assert "tokens" in desk.reader.calls
         assert not lacks(desk, FIRST)

@@ -148,6 +148,17 @@ async def test_failed_sync_begins_a_fresh_file_with_what_may_be_lost(journal: Jo
     assert list(read_records(tmp_path / "run-2.journal")) == [numbered(1), numbered(2)]
 
 
+async def test_record_that_came_during_a_sync_is_not_taken_for_synced(journal: Journal, tmp_path: Path) -> None:
+    journal.append(numbered(0))
+    syncing = asyncio.create_task(journal.sync())
+    await asyncio.sleep(0)  # it syncs in a thread from here on
+    journal.append(numbered(1))
+    await syncing
+    journal._abandon()  # noqa: SLF001 - as after a sync that failed
+    journal.append(numbered(2))
+    assert list(read_records(tmp_path / "run-2.journal")) == [numbered(1), numbered(2)]
+
+
 async def test_records_are_synced_in_the_background(journal: Journal) -> None:
     syncing = asyncio.create_task(journal.keep_synced())
     journal.append(TOLD)
