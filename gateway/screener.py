@@ -31,16 +31,29 @@ from restriction.record import decode
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A permitted, whole question on one view of the list; document and name are canonical."""
+    """A permitted question on one view of the list, and what it comes to when no record matches."""
 
     view: View
     unit: Unit
     question: Question
+    sale: Sale
+    circumstances: Circumstances
+    unmatched: Decision
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no record can change the answer: a list too old to clear anybody is too old to restrict anybody."""
+        return self.unmatched.outcome is not Outcome.NOT_RESTRICTED
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """A question of a batch whose token is possibly present; document and name are canonical."""
+
+    asked: Asked
     identity: Identity
     name: str = field(repr=False)
     token: bytes
-    sale: Sale
-    circumstances: Circumstances
 
 
 class Screener:
@@ -60,16 +73,17 @@ class Screener:
 
         Raises: NotReadyError, PurposeNotAllowedError, SandboxOnlyError, FreshnessUnmetError, InvalidFieldError.
         """
-        asked = self._ask(unit, question, self._views.current())
-        unmatched = decide(None, asked.sale, asked.circumstances)
-        if _is_final(unmatched) or asked.view.lacks(asked.token):
-            return self._answer(asked, unmatched)
+        asked = self._permit(unit, question, self._views.current())
+        identity, name = _normalise(asked)
+        token = asked.view.keys.token(identity)
+        if asked.is_settled or asked.view.lacks(token):
+            return self._record(asked, asked.unmatched)
         try:
-            record = await self._store.find(asked.token, asked.view.announcement)
-            decision = decide(_match(asked, record), asked.sale, asked.circumstances)
+            match = _match(asked.view, identity, name, await self._store.find(token, asked.view.announcement))
+            decision = decide(match, asked.sale, asked.circumstances)
         except StoreUnavailableError:
             decision = undetermined(Reason.STORE_UNAVAILABLE, asked.sale, asked.circumstances)
-        return self._answer(asked, decision)
+        return self._record(asked, decision)
 
     async def check_many(self, unit: Unit, questions: Sequence[Question]) -> list[Answer | QuestionError]:
         """Answers on one view in the order of the questions, each an answer or its own error; one trip to the store.
@@ -78,53 +92,54 @@ class Screener:
         """
         view = self._views.current()
         screened = [self._screened(unit, question, view) async for question in in_turns(questions)]
-        possible = [each for each in screened if isinstance(each, Asked)]
+        possible = [each for each in screened if isinstance(each, Possible)]
         settled = iter(await self._settle(possible, view))
-        return [next(settled) if isinstance(each, Asked) else each for each in screened]
+        return [next(settled) if isinstance(each, Possible) else each for each in screened]
 
-    def _ask(self, unit: Unit, question: Question, view: View) -> Asked:
-        """Permission, freshness, identity and token, in the order in which they may be refused."""
-        now_s, age_s = self._clocks.wall(), view.age_s(self._clocks.monotonic())
-        permit(unit, question.product, view)
-        _require_freshness(question, view, age_s)
-        today = day_of(now_s)
-        require_service_day(question.product, question.service_day, today)
-        identity = normalise(question.document, unit.mode, today)
-        require_subject(question.product, is_unit=identity.is_unit)
-        name = canonical_name(question.name)
-        sale = Sale(question.product, question.service_day)
-        circumstances = Circumstances(now_s, unit.sector, view.parameters, age_s)
-        return Asked(view, unit, question, identity, name, view.keys.token(identity), sale, circumstances)
-
-    def _screened(self, unit: Unit, question: Question, view: View) -> Asked | Answer | QuestionError:
+    def _screened(self, unit: Unit, question: Question, view: View) -> Possible | Answer | QuestionError:
         """What `check` does before the store: an answer, an error, or a question that needs a record."""
         try:
-            asked = self._ask(unit, question, view)
+            asked = self._permit(unit, question, view)
+            identity, name = _normalise(asked)
         except QuestionError as error:
             return error
-        unmatched = decide(None, asked.sale, asked.circumstances)
-        return self._answer(asked, unmatched) if _is_final(unmatched) or view.lacks(asked.token) else asked
+        token = view.keys.token(identity)
+        if asked.is_settled or view.lacks(token):
+            return self._record(asked, asked.unmatched)
+        return Possible(asked, identity, name, token)
 
-    async def _settle(self, possible: Sequence[Asked], view: View) -> list[Answer]:
+    async def _settle(self, possible: Sequence[Possible], view: View) -> list[Answer]:
         """What `check` does from the store on, for many."""
         if not possible:
             return []
         try:
-            found = await self._store.find_many([asked.token for asked in possible], view.announcement)
+            found = await self._store.find_many([each.token for each in possible], view.announcement)
         except StoreUnavailableError as error:
             found = [error] * len(possible)
-        return [self._settled(asked, record) async for asked, record in in_turns(zip(possible, found, strict=True))]
+        return [self._settled(each, record) async for each, record in in_turns(zip(possible, found, strict=True))]
 
-    def _settled(self, asked: Asked, record: bytes | Exception | None) -> Answer:
+    def _settled(self, possible: Possible, record: bytes | Exception | None) -> Answer:
+        asked = possible.asked
         try:
             if isinstance(record, Exception):
                 raise record
-            decision = decide(_match(asked, record), asked.sale, asked.circumstances)
+            match = _match(asked.view, possible.identity, possible.name, record)
+            decision = decide(match, asked.sale, asked.circumstances)
         except StoreUnavailableError:
             decision = undetermined(Reason.STORE_UNAVAILABLE, asked.sale, asked.circumstances)
-        return self._answer(asked, decision)
+        return self._record(asked, decision)
 
-    def _answer(self, asked: Asked, decision: Decision) -> Answer:
+    def _permit(self, unit: Unit, question: Question, view: View) -> Asked:
+        """The question, let in by sector, mode, freshness and service day, in the order in which they may refuse."""
+        now_s, age_s = self._clocks.wall(), view.age_s(self._clocks.monotonic())
+        permit(unit, question.product, view)
+        _require_freshness(question, view, age_s)
+        require_service_day(question.product, question.service_day, day_of(now_s))
+        sale = Sale(question.product, question.service_day)
+        circumstances = Circumstances(now_s, unit.sector, view.parameters, age_s)
+        return Asked(view, unit, question, sale, circumstances, decide(None, sale, circumstances))
+
+    def _record(self, asked: Asked, decision: Decision) -> Answer:
         """The answer, recorded first (I12) when it says something about the subject."""
         decision_id = next(self._decision_ids)
         if decision.outcome is not Outcome.NOT_RESTRICTED and decision.reason not in ABOUT_US:
@@ -135,12 +150,15 @@ class Screener:
         return Answer(decision_id, decision, asked.view, asked.circumstances.now_s)
 
 
-def _is_final(unmatched: Decision) -> bool:
-    """Whether no record can change this answer: a list too old to clear anybody is too old to restrict anybody."""
-    return unmatched.outcome is not Outcome.NOT_RESTRICTED
+def _normalise(asked: Asked) -> tuple[Identity, str]:
+    """Whom the question is about: the canonical document and name. Raises: InvalidFieldError, SandboxOnlyError."""
+    question = asked.question
+    identity = normalise(question.document, asked.unit.mode, day_of(asked.circumstances.now_s))
+    require_subject(question.product, is_unit=identity.is_unit)
+    return identity, canonical_name(question.name)
 
 
-def _match(asked: Asked, record_bytes: bytes | None) -> Match | None:
+def _match(view: View, identity: Identity, name: str, record_bytes: bytes | None) -> Match | None:
     """The record of exactly this identity. Raises: StoreUnavailableError when it is another's or no record at all."""
     if record_bytes is None:
         return None
@@ -148,9 +166,9 @@ def _match(asked: Asked, record_bytes: bytes | None) -> Match | None:
         record = decode(record_bytes)
     except ValueError as error:
         raise StoreUnavailableError("record: not readable: reload the list") from error
-    if record.fingerprint != asked.view.keys.fingerprint(asked.identity):
+    if record.fingerprint != view.keys.fingerprint(identity):
         raise StoreUnavailableError("record: its fingerprint is not the question's: a reply was crossed")
-    return Match(record, asked.view.keys.name(asked.name), asked.identity.weak)
+    return Match(record, view.keys.name(name), identity.weak)
 
 
 def _require_freshness(question: Question, view: View, age_s: float) -> None:
