@@ -21,13 +21,14 @@ from restriction.change import Lane
 from restriction.events import EntryState
 from restriction.identity import Identity
 from restriction.lawful import grants_of
+from restriction.measures import Measure
 from restriction.record import ENTRY_REF_BYTES, Exemption, Grant, Part, Record
 from restriction.states import Phase
 from restriction.token import TokenKeys
 
 _HELD: Final = frozenset({Phase.LISTED, Phase.SUSPENDED, Phase.RETAINED})
-# A record counts its parts in one byte. Whoever is held by more entries keeps those that bind longest; every change
-# rebuilds the record, so the others move up as these end.
+# A record counts its parts in one byte. Whoever is held by more entries keeps some of them, of every measure at least
+# one; every change rebuilds the record, so the others move up as these end.
 MAX_PARTS: Final = 255
 _NEVER: Final = 1 << 32  # after every instant that a part can state
 
@@ -77,8 +78,24 @@ def record_of(shares: Iterable[Record]) -> Record | None:
     held = list(shares)
     if not held:
         return None
-    parts = sorted((part for share in held for part in share.parts), key=_longest_first)[:MAX_PARTS]
+    parts = _kept([part for share in held for part in share.parts])
     return Record(held[0].fingerprint, tuple(sorted(parts, key=_canonical)))
+
+
+def _kept(parts: list[Part]) -> list[Part]:
+    """As many as a record counts: of every measure the part that binds it soonest, then those that bind longest."""
+    if len(parts) <= MAX_PARTS:
+        return parts
+    longest = sorted(parts, key=_longest_first)
+    binding = sorted(longest, key=lambda part: (part.suspended, bool(part.exemptions), part.starts_at))
+    bound_by = {
+        measure: part
+        for part in reversed(binding)
+        for grant in part.grants
+        for measure in Measure
+        if grant.measures >> measure & 1
+    }
+    return list(dict.fromkeys((*bound_by.values(), *longest)))[:MAX_PARTS]
 
 
 def ends_at(share: Record) -> int | None:

@@ -225,6 +225,22 @@ def test_more_entries_than_a_record_counts_keep_those_that_bind_longest() -> Non
     encode(record)
 
 
+def test_entries_that_a_record_cannot_count_leave_no_measure_unbound() -> None:
+    """Whoever is held by many cases is not silently cleared of what a short one alone binds now."""
+    everywhere = Granted(1 << Measure.LODGE, 0, Span(TERM.start))
+    plain = replace(share(entry()).parts[0], ends_at=None, until_day=None, grants=(everywhere,))
+    exempt = replace(plain, exemptions=(Exemption(1 << Measure.LODGE, Span(TERM.start, TERM.start + 9)),))
+    short = replace(everywhere, span=TERM)
+    binding = replace(plain, entry_ref=b"binding!", ends_at=start_of(day("2027-05-01")), grants=(short,))
+    alone = replace(binding, entry_ref=b"alone!!!", grants=(replace(short, measures=1 << Measure.VEHICLE),))
+    many = [replace(exempt, entry_ref=number.to_bytes(8, "big")) for number in range(MAX_PARTS)]
+    record = record_of([Record(bytes(8), (one,)) for one in (*many, binding, alone)])
+
+    assert record is not None
+    assert len(record.parts) == MAX_PARTS
+    assert {binding, alone} <= set(record.parts)
+
+
 @pytest.mark.parametrize(
     ("of", "end"),
     [
