@@ -5,6 +5,7 @@ Rules:
 - A feed that is refused, expired or away stops acceptance, not service: the verified copy is applied all the same, so a
   lost store is rebuilt from it and the list stays in service at its true age.
 - Whatever goes wrong is an alarm, and the next pass is the retry.
+- While a list is loaded, passes are made in the load's pauses; they move on what is in service and load nothing.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Agent:
             fetched = await self._fetcher.fetch(self._copy.position)
             self._copy.accept(fetched)
         with self.alarms.watching(STORE):
-            applied = await self._applier.apply(self._copy)
+            applied = await self._applier.apply(self._copy, self.sync_once)
             self.in_service = await self._announcer.announce(applied, self._copy.parameters)
         self._tell()
 

@@ -27,7 +27,7 @@ from restriction.token import Secrets, TokenKeys
 from sync_agent.copy import VerifiedCopy, VerifiedList
 from sync_agent.digests import Found, digest_of, plan
 from sync_agent.last import LastAnnounced, stored_announcement
-from sync_agent.loader import Loader, bucket_bits_for
+from sync_agent.loader import Loaded, Loader, Meanwhile, Source, bucket_bits_for
 from sync_agent.scrubber import Scrubber
 
 _log = logging.getLogger(__name__)
@@ -67,10 +67,12 @@ class Applier:
         self._last = last
         self._scrubber = Scrubber(store)
         self._failures = Counter[ListState]()
+        self._loading = False
 
-    async def apply(self, copy: VerifiedCopy) -> Applied | None:
+    async def apply(self, copy: VerifiedCopy, meanwhile: Meanwhile) -> Applied | None:
         """Bring the store to the copy's state; None when there is nothing of ours to announce.
 
+        A load calls `meanwhile` in its pauses, which may come back here.
         Raises: RefusedListError, StoreUnavailableError, FencedError (another agent was here; the next pass goes on).
         """
         held = copy.held
@@ -78,15 +80,16 @@ class Applier:
         if held is None or (announced is not None and _is_behind(held.state, announced.state)):
             return None
         way = held.way_from(announced.state) if announced is not None else None
-        if announced is None or way is None or _is_crowded(announced.generation, held):
-            return await self._load(copy, held, announced)
+        source = Source(copy, held)
+        if announced is None or way is None or (not self._loading and _is_crowded(announced.generation, held)):
+            return await self._load(source, announced, meanwhile)
         step = _Step(announced, held, copy.changes(way))
         try:
             applied = await self._advance(step, {})
         except StoreNotWholeError as error:
             _log.warning("the store is not whole and is repaired: %s", error)
             applied = await self._repair(copy, step)
-        return applied or await self._load(copy, held, announced)
+        return applied or await self._load(source, announced, meanwhile)
 
     async def _announced(self, held: VerifiedList | None) -> Announcement | None:
         """What is in service, or was when last announced here. Raises: StoreNotWholeError when the copy is behind."""
@@ -147,19 +150,39 @@ class Applier:
             return None
         return await self._advance(step, rebuilt)
 
-    async def _load(self, copy: VerifiedCopy, held: VerifiedList, announced: Announcement | None) -> Applied:
-        state = held.state
+    async def _load(self, source: Source, announced: Announcement | None, meanwhile: Meanwhile) -> Applied | None:
+        """The list in a generation of its own; None in a pass that a load makes in its pauses."""
+        if self._loading:
+            return None
+        held, copy, state = source.held, source.copy, source.held.state
         if self._failures[state] >= _ATTEMPTS:
             raise RefusedListError("DIGEST_MISMATCH", f"version {state.version} is left alone; a later one is awaited")
         keys = self._keys_of(state)
         above = announced.generation.number if announced else 0
+        self._loading = True
         try:
-            generation = await self._loader.load(copy, held, keys, above)
+            loaded = await self._loader.load(source, keys, above, meanwhile)
         except RefusedListError:
-            self._failures = Counter({state: self._failures[state] + 1})
-            copy.discard()
+            if copy.held is None or copy.held.snapshot == held.snapshot:  # else its files went with the older snapshot
+                self._failures = Counter({state: self._failures[state] + 1})
+                copy.discard()
             raise
-        return Applied(generation, state, held.as_of)
+        finally:
+            self._loading = False
+        return await self._catch_up(copy, loaded)
+
+    async def _catch_up(self, copy: VerifiedCopy, loaded: Loaded) -> Applied:
+        """What was loaded, brought to what the copy holds by now. Raises: FencedError when no deltas lead there."""
+        held = copy.held
+        way = held.way_from(loaded.state) if held else None
+        applied = None
+        if held is not None and way is not None:
+            at_load = Announcement(loaded.generation, loaded.state, held.as_of)
+            applied = await self._advance(_Step(at_load, held, copy.changes(way)), {})
+        if applied is None:
+            raise FencedError("the list moved on during its load, and is loaded anew")
+        await self._loader.put_image(loaded, applied.state.version, applied.additions)
+        return applied
 
     def _keys_of(self, state: ListState) -> TokenKeys:
         try:
