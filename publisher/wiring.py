@@ -72,7 +72,10 @@ def found(directory: Path, founding: Founding, now_s: float) -> None:
     list_id = ListId(founding.list_name, founding.mode.value, 1)
     secret = new_secret_text()
     state = ListState(list_id, 0, bytes(DIGEST_BYTES), 0, read_secrets(secret).current.key_id)
-    book_url = founding.book_url or f"sqlite:///{(directory / 'book.sqlite').absolute()}"
+    file = (directory / "book.sqlite").absolute()
+    if founding.book_url is None:
+        file.touch(_PRIVATE)  # it holds names and numbers; what SQLite puts beside it takes the mode over
+    book_url = founding.book_url or f"sqlite:///{file}"
     Book.create(book_url, state).close()
     replace_file(directory / "token.secret", secret.encode(), _PRIVATE)
     replace_file(directory / "units.yaml", b"[]\n", _PRIVATE)

@@ -140,6 +140,16 @@ def test_an_agent_says_on_disk_what_is_in_service_and_what_is_wrong(desk: Desk) 
     assert report["list"]["version"] == json.loads(desk.publisher("status").stdout)["version"]
 
 
+def test_nobody_else_reads_the_book(tmp_path: Path) -> None:
+    """A directory that was there before may be open to everybody; the book holds names and numbers."""
+    court = Desk(tmp_path, "redis://127.0.0.1:1")
+    court.court.mkdir(mode=0o755)
+    assert court.publisher("init", "--sandbox").exit_code == 0
+    readable = [path.name for path in court.court.glob("book*") if path.stat().st_mode & 0o077]
+    assert (court.court / "book.sqlite").is_file()
+    assert readable == []
+
+
 def test_a_list_is_founded_once(desk: Desk) -> None:
     again = desk.publisher("init", "--sandbox")
     assert "not empty" in str(again.exception)
