@@ -74,6 +74,7 @@ async def test_an_agent_that_is_behind_leaves_the_parameters_alone(court: ListPu
     cut_off = replace(host, source=FeedSource(UNREACHABLE, host.source.root))
     await cut_off.start().sync_once()
     assert await host.store.reader().parameters() == b"newer"
+    assert await newer.announcement() == replace(announced, as_of=announced.as_of + 1)
 
 
 async def test_lifts_are_written_before_additions(court: ListPublisher, host: AgentHost) -> None:
