@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from cli.exit_codes import CANNOT_REACH, HIT, MAY_PROCEED, REFUSED, UNDETERMINED, USAGE
 from lintel_client import (
     Client,
     Decision,
@@ -31,7 +32,6 @@ from lintel_client import (
 )
 from lintel_client.plain import PRODUCTS, product_of
 
-MAY_PROCEED, HIT, UNDETERMINED, USAGE, CANNOT_REACH, REFUSED = 0, 10, 11, 2, 3, 4
 EXIT_CODES: Final[Mapping[Outcome, int]] = {
     Outcome.NOT_RESTRICTED: MAY_PROCEED,
     Outcome.RESTRICTED: HIT,

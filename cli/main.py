@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from cli.exit_codes import CANNOT_REACH, REFUSED
 from restriction.errors import FitnessError, LintelError
 
 MOUNTS: Final[Mapping[str, str]] = {
@@ -29,8 +30,6 @@ MOUNTS: Final[Mapping[str, str]] = {
     "units": "gateway.unit_commands:units",
     "version": "cli.register:version",
 }
-CANNOT_REACH: Final = 3
-REFUSED: Final = 4
 
 
 class Mounted(click.Group):
