@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from restriction.measures import REGISTER
+from restriction.products import PRODUCTS
 from sandbox import documents
 from sandbox.documents import Paper
 
 _FIRST_INDEX: Final = 3 * 10**9  # above every index that `sandbox.sample` uses
 _COURT: Final = "4408"
 _NAMES: Final = "一二三四五六七八九十"
-DATED: Final = frozenset({"rail", "air", "lodging", "outbound_tour"})
+DATED: Final = frozenset(name for name, kind in PRODUCTS.items() if REGISTER[kind.measure].service_date_required)
 Fields = Mapping[str, str | int | bool]
 
 HOTEL: Final[Fields] = {

@@ -15,8 +15,7 @@ from typing import Final
 from sandbox import documents, sample
 from sandbox.documents import Paper
 from sandbox.generator import Sample
-from sandbox.identities import DATED as DATED  # noqa: PLC0414 - who builds questions needs it beside CHOICES
-from sandbox.identities import Fields, Question
+from sandbox.identities import DATED, Fields, Question
 
 FARTHEST_DAY: Final = 40  # most sales are near; the exemptions and terms of a sample end within weeks
 NEAR_MISS_SHARE: Final = 0.25

@@ -14,8 +14,8 @@ import yaml
 from loadtests.asking import Finding, finding
 from loadtests.house import now
 from restriction.measures import Sector
-from sandbox.identities import Question
-from sandbox.questions import AMOUNTS, CHOICES, DATED, ESTABLISHMENTS, PAIRS, PROPERTY_ACTS, RATINGS
+from sandbox.identities import DATED, Question
+from sandbox.questions import AMOUNTS, CHOICES, ESTABLISHMENTS, PAIRS, PROPERTY_ACTS, RATINGS
 from sandbox.stage import PARAMETERS, raised
 from tests.e2e import people
 from tests.e2e.asking import Desk, desk_at, in_batches, said
