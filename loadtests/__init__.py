@@ -1,1 +1,1 @@
-"""Load, measured and judged: benches beside their yardsticks, and locust profiles. Nothing here is a timed test."""
+"""Load, measured, and judged by the oracle: `./run bench`. Nothing here is a timed test."""
