@@ -57,7 +57,7 @@ class TokenKeys:
         Raises: SettingError when the secret has not 32 bytes.
         """
         if len(secret) != SECRET_BYTES:
-            raise SettingError(f"token secret {key_id}: give {SECRET_BYTES} bytes, as `lintel keys new` does")
+            raise SettingError(f"token secret {key_id}: give {SECRET_BYTES} bytes, as `lintel publisher init` does")
         hashes = (blake2b(digest_size=size, key=_expanded(secret, label)) for label, size in _HASHES)
         return cls(key_id, _expanded(secret, "bucket"), _expanded(secret, "digest"), *hashes)
 
@@ -99,7 +99,7 @@ def read_secrets(text: str) -> Secrets:
     matches = [line for line in lines if line is not None]
     if not 1 <= len(lines) <= _MAX_KEYS or len(matches) != len(lines):
         raise SettingError(
-            "token secret file: give one or two lines `<key_id> <64 hex digits>`, as `lintel keys new` does"
+            "token secret file: give one or two lines `<key_id> <64 hex digits>`, as `lintel publisher init` writes it"
         )
     for group in ("key_id", "secret"):
         if len({match[group] for match in matches}) != len(matches):
