@@ -111,6 +111,18 @@ def test_what_eases_is_drawn_before_what_burdens(book: Book) -> None:
     assert [change.lane for change in book.next_changes(100)] == [Lane.EASE] * 3 + [Lane.BURDEN] * 30
 
 
+@pytest.mark.parametrize("lift_is_first", [True, False])
+def test_a_token_that_one_chunk_eases_and_burdens_takes_the_better_lane(book: Book, *, lift_is_first: bool) -> None:
+    submit(book, [list_line()])
+    publish(book)
+    lines = [lift_line(1), list_line(1, entry_id="n-9") | {"event_id": "list-9"}]
+    submit(book, lines if lift_is_first else reversed(lines), "batch-2")
+
+    (change,) = publish(book)
+
+    assert change.lane is Lane.EASE
+
+
 def test_a_token_that_was_eased_and_burdened_keeps_the_better_lane(book: Book) -> None:
     submit(book, [list_line()])
     publish(book)
