@@ -32,6 +32,7 @@ _HASHES: Final = (
 )
 _LINE: Final = re.compile(r"(?P<key_id>[a-z0-9][a-z0-9-]{0,30}) (?P<secret>[0-9a-f]{64})")
 _MAX_KEYS: Final = 2
+_OWN_ID: Final = re.compile(r"k-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Secrets:
 def read_secrets(text: str) -> Secrets:
     """The keys in the text of a secret file: one line `<key_id> <64 hex digits>` per key, the current one first.
 
-    Raises: SettingError when the text has another form, or two keys are not two.
+    Raises: SettingError when the text has another form, two keys are not two, or a secret is not the one of its id.
     """
     lines = [_LINE.fullmatch(line) for line in text.splitlines()]
     matches = [line for line in lines if line is not None]
@@ -104,12 +105,21 @@ def read_secrets(text: str) -> Secrets:
     for group in ("key_id", "secret"):
         if len({match[group] for match in matches}) != len(matches):
             raise SettingError(f"token secret file: both lines have the same {group}: a successor is a key of its own")
+    for match in matches:
+        if _OWN_ID.fullmatch(match["key_id"]) and match["key_id"] != _id_of(bytes.fromhex(match["secret"])):
+            raise SettingError(f"token secret file: {match['key_id']}: not the secret of its id: copy the line again")
     return Secrets(*(TokenKeys.expand(match["key_id"], bytes.fromhex(match["secret"])) for match in matches))
 
 
 def new_secret_text() -> str:
     """The text of a secret file with one fresh random key."""
-    return f"k-{secrets.token_hex(4)} {secrets.token_hex(SECRET_BYTES)}\n"
+    secret = secrets.token_bytes(SECRET_BYTES)
+    return f"{_id_of(secret)} {secret.hex()}\n"
+
+
+def _id_of(secret: bytes) -> str:
+    """The id of a secret that was made here tells whether it was copied right, and nothing else about it."""
+    return f"k-{_expanded(secret, 'id')[:4].hex()}"
 
 
 def _expanded(secret: bytes, label: str) -> bytes:

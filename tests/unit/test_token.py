@@ -105,6 +105,17 @@ def test_malformed_secret_file_is_refused_without_telling_it(text: str) -> None:
     assert "aaaa" not in str(caught.value)
 
 
+@pytest.mark.parametrize("line", [0, 1], ids=["current", "successor"])
+def test_secret_with_a_wrong_digit_is_not_taken_for_the_one_of_its_id(line: int) -> None:
+    """Under a wrong successor everybody on the list would have a token that is not."""
+    lines = [new_secret_text(), new_secret_text()]
+    last = lines[line][-2]
+    lines[line] = f"{lines[line][:-2]}{'0' if last != '0' else '1'}\n"
+    with pytest.raises(SettingError, match="not the secret of its id") as caught:
+        read_secrets("".join(lines))
+    assert lines[line].split()[1] not in str(caught.value)
+
+
 def test_short_secret_is_refused() -> None:
     with pytest.raises(SettingError):
         TokenKeys.expand("k-1", bytes(31))
