@@ -70,7 +70,7 @@ def check(  # noqa: PLR0913 - one parameter per option is click's way
 ) -> None:
     """Ask about one sale of PRODUCT. The number and the name are read from standard input, one a line.
 
-    Exit code: 0 may proceed, 10 restricted or capped, 11 undetermined, 2 usage, 3 cannot reach, 4 refused.
+    Exit code: 0 may proceed, 10 restricted or capped, 11 undetermined, 2 usage or settings, 3 cannot reach, 4 refused.
     """
     try:
         sold = product_of(product, dict(_pair(field) for field in fields))

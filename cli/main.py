@@ -1,7 +1,7 @@
 """The `lintel` command: one name for every part, each mounted from the room that owns it.
 
 Rooms are imported when their command is asked for, so that `lintel check` does not pay for the publisher.
-Exit codes: 0 may proceed, 10 restricted or capped, 11 undetermined, 2 usage, 3 cannot reach, 4 refused.
+Exit codes: 0 may proceed, 10 restricted or capped, 11 undetermined, 2 usage or settings, 3 cannot reach, 4 refused.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 
 import click
 
-from cli.exit_codes import CANNOT_REACH, REFUSED
-from restriction.errors import FitnessError, LintelError
+from cli.exit_codes import CANNOT_REACH, REFUSED, USAGE
+from restriction.errors import FitnessError, LintelError, SettingError
 
 MOUNTS: Final[Mapping[str, str]] = {
     "agent": "sync_agent.commands:agent",
@@ -63,4 +63,10 @@ def main() -> None:
         lintel()
     except LintelError as error:
         click.echo(f"lintel: {error.reason}: {error}", err=True)
-        sys.exit(CANNOT_REACH if isinstance(error, FitnessError) else REFUSED)
+        sys.exit(_exit_code_of(error))
+
+
+def _exit_code_of(error: LintelError) -> int:
+    if isinstance(error, SettingError):
+        return USAGE
+    return CANNOT_REACH if isinstance(error, FitnessError) else REFUSED

@@ -215,7 +215,7 @@ class TestRefusedStarts:
     def test_missing_secret_is_named(self, host: Host) -> None:
         (host.home / "token.secret").unlink()
         refused = host.lintel("gateway", "serve", "--listen", "127.0.0.1:0", "--insecure")
-        assert refused.returncode == 3
+        assert refused.returncode == 2
         assert "LINTEL_TOKEN_SECRET_FILE" in refused.stderr
 
 
@@ -228,7 +228,7 @@ class TestUnits:
 
     def test_id_is_taken_once(self, host: Host, key: str) -> None:
         again = host.lintel("units", "add", "hotel-1", "--sector", "hotel")
-        assert again.returncode == 3
+        assert again.returncode == 2
         assert key not in again.stdout
         assert len(read_units(host.home / "units.yaml")) == 1
 
