@@ -92,7 +92,10 @@ def _of(announced: Announcement, now_s: float, *, parameters: bool) -> Status:
 
 @click.command()
 def doctor() -> None:
-    """Look at settings, secret, units, store and list in that order; say what is wrong and what to do next."""
+    """Look at settings, secret, units and list in that order; say what is wrong and what to do next.
+
+    Exit code: 0 when all is well, else 1.
+    """
     failed = False
     for name, look in _CHECKUPS.items():
         try:
@@ -112,7 +115,8 @@ def _look_at_secret(current: Settings) -> str:
 def _look_at_units(current: Settings) -> str:
     from gateway.access import read_units  # noqa: PLC0415 - `status` does without the gateway's imports
 
-    return f"{len(read_units(current.units_file))} in {current.units_file}"
+    count = len(read_units(current.units_file))
+    return f"{count} in {current.units_file}" + ("" if count else ": nobody may ask here: `lintel units add`")
 
 
 def _look_at_list(current: Settings) -> str:
