@@ -99,8 +99,8 @@ class Fields:
             self.refuse(key, "OUT_OF_RANGE", "send a date from 1850 on")
         return day
 
-    def instant(self, key: str) -> int:
-        """An RFC 3339 time as Unix seconds, rounded up: nothing takes effect before its time."""
+    def instant(self, key: str) -> float:
+        """An RFC 3339 time as Unix seconds."""
         instant = _instant(self.text(key))
         if instant is None:
             self.refuse(key, "MALFORMED", "send an RFC 3339 time with its offset")
@@ -169,9 +169,9 @@ def _day(text: str) -> int | None:
 
 
 @functools.lru_cache(maxsize=_CACHED)
-def _instant(text: str) -> int | None:
+def _instant(text: str) -> float | None:
     try:
         time = dt.datetime.fromisoformat(text.upper()) if _TIME.fullmatch(text) else None
     except ValueError:
         return None
-    return None if time is None else int(-(-time.timestamp() // 1))
+    return None if time is None else time.timestamp()

@@ -15,6 +15,7 @@ A repeated `event_id` is seen by whoever keeps the events (`publisher.book`), no
 from __future__ import annotations
 
 import enum
+import math
 import operator
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -191,7 +192,8 @@ def _buried_by_another(held: EntryState | None, event: Event) -> bool:
 def _listed(case: _Case) -> Verdict:
     stated = _body(case, Entry)
     entry = lawful.listed(stated, case.batch.courts)
-    starts_at = max(case.event.effective_at, start_of(entry.term.start), start_of(entry.served_on))
+    # A part states whole seconds; rounded up, none starts before its time.
+    starts_at = max(math.ceil(case.event.effective_at), start_of(entry.term.start), start_of(entry.served_on))
     state = EntryState(case.phase, entry, entry.court, starts_at)
     if state.ends_at is not None and state.ends_at <= max(case.batch.now_s, starts_at):
         raise InvalidFieldError(

@@ -85,8 +85,8 @@ class Event:
 
     event_id: str
     type: EventType
-    issued_at: int
-    effective_at: int
+    issued_at: float
+    effective_at: float
     issuer: str
     legal_basis: str
     entry_id: str

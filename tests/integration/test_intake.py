@@ -17,6 +17,7 @@ from publisher.lines import MAX_LINE_BYTES
 from publisher.report import Report, Row
 from restriction.events import Status
 from restriction.identity import Mode
+from restriction.record import decode
 from tests.fakes.bad_lines import BAD_LINES, changed, entry_with, raw
 from tests.fakes.books import EMPTY, listed, publish, sqlite_url, submit
 from tests.fakes.court import (
@@ -194,6 +195,23 @@ def test_a_time_between_seconds_is_not_yet_reached(book: Book) -> None:
     rows = submit(book, [list_line(), halfway], now_s=instant("2026-05-15T11:59:59"))
 
     assert statuses(rows) == ["accepted", "quarantined"]
+
+
+def test_a_lift_stamped_within_this_second_takes_effect_at_once(book: Book) -> None:
+    just_now = changed(lift_line(), ("effective_at",), "2026-05-15T11:59:59.2+08:00")
+
+    rows = submit(book, [list_line(), just_now], now_s=instant("2026-05-15T11:59:59") + 0.3)
+
+    assert statuses(rows) == ["accepted", "accepted"]
+
+
+def test_a_listing_stamped_between_seconds_does_not_start_before(book: Book) -> None:
+    halfway = changed(list_line(), ("effective_at",), "2026-05-15T11:59:59.2+08:00")
+
+    submit(book, [halfway])
+
+    (change,) = publish(book)
+    assert decode(change.record).parts[0].starts_at == instant("2026-05-15T12:00:00")
 
 
 def test_a_live_list_accepts_no_sandbox_identity(book: Book) -> None:
