@@ -81,6 +81,16 @@ class TestI9:
         assert (version(desk), asks_the_store_about_everybody(desk)) == (2, False)
         assert not lacks(desk, SECOND)
 
+    async def test_tokens_of_a_store_that_fell_back_make_no_filter(self, tmp_path: Path) -> None:
+        desk = Desk(tmp_path)
+        await desk.list.load({identity(FIRST): record(identity(FIRST))})
+        behind = dict(desk.memory.keyspace.cells)
+        del behind[desk.memory.keys.announcement]
+        await add(desk, SECOND)
+        desk.memory.keyspace.cells.update(behind)
+        await desk.follower.advance()
+        assert (version(desk), asks_the_store_about_everybody(desk)) == (2, True)
+
     async def test_long_list_is_read_in_turns(self, desk: Desk) -> None:
         many = range(2, MAX_TOKENS_IN_A_TURN + 300)
         await add(desk, *many)
@@ -343,7 +353,10 @@ class TestKeys:
 
 
 class TestRun:
-    async def test_hint_is_followed_without_waiting_for_the_poll(self, desk: Desk) -> None:
+    async def test_hint_is_followed_without_waiting_for_the_poll(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.follower.POLL_INTERVAL_S", 3_600.0)
         running = asyncio.create_task(desk.follower.run())
         async with asyncio.timeout(5):
             while not desk.memory.keyspace._listeners:  # noqa: SLF001, ASYNC110 - until it listens
