@@ -7,7 +7,6 @@ The forms are those that `restriction.documents` keeps for the sandbox, and no l
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,9 +43,6 @@ class Paper:
     type: str
     number: str = field(repr=False)
     country: str = ""
-
-
-Maker = Callable[[int], Paper]
 
 
 def _weigh(digits: str, first_place: int) -> int:

@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def document(paper: Paper) -> Document:
 
 @pytest.mark.parametrize("index", [0, 1, 999, 12_345_678])
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
-def test_documents_are_valid_in_the_sandbox_and_refused_outside(make: documents.Maker, index: int) -> None:
+def test_documents_are_valid_in_the_sandbox_and_refused_outside(make: Callable[[int], Paper], index: int) -> None:
     paper = make(index)
     assert normalise(document(paper), Mode.SANDBOX, day_from_date(TODAY)).number
     with pytest.raises(SandboxOnlyError):
@@ -58,7 +59,7 @@ def test_stride_shares_no_factor_with_its_space(stride: int, space: int) -> None
 
 
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
-def test_different_indexes_are_different_identities(make: documents.Maker) -> None:
+def test_different_indexes_are_different_identities(make: Callable[[int], Paper]) -> None:
     found = {normalise(document(make(index)), Mode.SANDBOX, day_from_date(TODAY)) for index in range(2_000)}
     assert len(found) == 2_000
 
