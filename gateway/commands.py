@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 import uvloop
@@ -11,7 +12,8 @@ import settings
 from gateway import log, wiring
 from gateway.doors.grpc.errors_table import catalogue
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_MAX_PORT: Final = 65_535  # TCP's
+_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group()
@@ -40,15 +42,14 @@ def serve(  # noqa: PLR0913 - one parameter per option is click's way
     reflection: bool,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then let the calls under way end."""
-    tls = (tls_cert, tls_key) if tls_cert and tls_key else None
-    if (tls is None) is not insecure:
+    if {tls_cert is None, tls_key is None} != {insecure}:
         raise click.UsageError("give --tls-cert and --tls-key, or --insecure where nobody can listen in; not both")
     log.configure()
     current = settings.current()
     serving = wiring.Serving(
         listen=listen,
         state=state or current.home / "gateway",
-        tls=tls,
+        tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
         metrics_listen=_host_and_port(metrics_listen) if metrics_listen else None,
         reflection=reflection,
     )
@@ -63,6 +64,6 @@ def errors() -> None:
 
 def _host_and_port(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or int(port) > _MAX_PORT:
         raise click.BadParameter("give HOST:PORT", param_hint="--metrics-listen")
     return host.strip("[]"), int(port)

@@ -208,8 +208,12 @@ async def test_what_is_written_and_logged_names_nobody(host: Host, key: str) -> 
 
 
 class TestRefusedStarts:
-    def test_without_tls_only_when_told_so(self, host: Host) -> None:
-        refused = host.lintel("gateway", "serve", "--listen", "127.0.0.1:0")
+    @pytest.mark.parametrize(
+        "options", [(), ("--tls-cert",), ("--tls-key",), ("--insecure", "--tls-cert")], ids=" ".join
+    )
+    def test_without_tls_only_when_told_so_and_then_without_its_files(self, host: Host, options: list[str]) -> None:
+        given = [word for option in options for word in ([option] if option == "--insecure" else [option, __file__])]
+        refused = host.lintel("gateway", "serve", "--listen", "127.0.0.1:0", *given)
         assert (refused.returncode, "--insecure" in refused.stderr) == (2, True)
 
     def test_missing_secret_is_named(self, host: Host) -> None:
