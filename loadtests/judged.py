@@ -10,6 +10,7 @@ import asyncio
 import collections
 import datetime as dt
 import itertools
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -144,8 +145,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value with at least `share` of all values at or below it; 0 for none."""
     if not values:
         return 0.0
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return sorted(values)[max(1, math.ceil(share * len(values))) - 1]
 
 
 def take(questions: Iterator[Asked], count: int) -> Iterator[Asked]:
