@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     rows = counter.read_table(parser)
     product = Property(PropertyAct[given.act], _buyers(len(rows), spouses=given.spouses))
+    given.slips.mkdir(mode=0o700, parents=True, exist_ok=True)
     codes = {counter.PROCEED}
     try:
         with Client.from_env() as lintel:
@@ -73,6 +74,7 @@ def _print_slip(path: Path, notice: Notice | None) -> None:
     if notice is None:
         return
     path.touch(mode=0o600)
+    path.chmod(0o600)  # also where one of that name lay there before
     path.write_text(notice.text, encoding="utf-8")
 
 
