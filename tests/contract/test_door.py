@@ -147,6 +147,7 @@ class TestStatus:
         assert (status.build, status.not_ready_reason) == ("test", "")
 
 
+# Messages take enum values by number here, bare as an old caller may send them: hence each `arg-type` below.
 @dataclass(frozen=True)
 class Bad:
     """A question that is refused: the change that spoils it, and what is said."""

@@ -142,10 +142,13 @@ async def test_a_server_that_evicts_is_refused_before_the_first_write(valkey_url
         await writer.close()
 
 
-async def test_a_server_that_forbids_config_is_written_to(valkey_url: str, valkey_client: Redis) -> None:
+async def test_a_server_that_forbids_config_is_written_to(
+    reader: ListReader, valkey_url: str, valkey_client: Redis
+) -> None:
     valkey_client.acl_setuser("agent", enabled=True, nopass=True, keys="*", channels="*", commands=["+@all", "-config"])
     writer = open_writer(valkey_url.replace("unix://", "unix://agent:any@"), BUCKET_KEY)
     await writer.put_parameters(b"document")
+    assert await reader.parameters() == b"document"
     valkey_client.acl_deluser("agent")
     await writer.close()
 
