@@ -53,7 +53,7 @@ class Possible:
     asked: Asked
     identity: Identity
     name: str = field(repr=False)
-    token: bytes
+    token: bytes = field(repr=False)
 
 
 class Screener:

@@ -20,7 +20,7 @@ from restriction.change import MAX_CHANGES_PER_DELTA, Change, Delta, Digest, Lis
 from restriction.errors import GapError
 from restriction.folding import MAX_RECORD_BYTES_PER_DELTA
 
-# A list that grows by more than this and more than twofold is read faster as a snapshot than as deltas.
+# A list that begins with more than this is read faster as a snapshot; one in service keeps its lock free for lifts.
 SNAPSHOT_BACKLOG: Final = 100_000
 PARTITIONS: Final = 256
 
@@ -81,7 +81,7 @@ def repair(book: Outbox, feed: Feed, now_s: float) -> None:
 
 
 def _is_first_load(book: Outbox) -> bool:
-    return book.waiting > max(SNAPSHOT_BACKLOG, book.state.count)
+    return book.waiting > SNAPSHOT_BACKLOG and not book.state.count
 
 
 def _publish_whole(book: Outbox, feed: Feed, digest_key: bytes, now_s: float) -> None:
