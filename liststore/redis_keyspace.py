@@ -7,19 +7,19 @@ A command that is cancelled or times out closes its connection, so its late repl
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import structlog
 from redis.exceptions import NoPermissionError, NoScriptError, RedisClusterException, RedisError, ResponseError
 
 from liststore.keyspace import MAX_PAGES, News, Row, Swap
 from liststore.redis_client import Client
 from restriction.errors import SettingError, StoreUnavailableError
 
-log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 _HINT_WAIT_S: Final = 5.0  # how long one wait for a hint lasts before the connection is looked at again
 
 
@@ -155,7 +155,7 @@ class RedisKeyspace:
         except StoreUnavailableError as error:
             if not isinstance(error.__cause__, NoPermissionError | ResponseError):
                 raise
-            log.warning("store_policy_unknown", hint="CONFIG is forbidden: make sure maxmemory-policy is noeviction")
+            _log.warning("store: CONFIG is forbidden here: make sure that maxmemory-policy is noeviction")
         else:
             if policy != "noeviction":
                 raise SettingError(f"store: maxmemory-policy is {policy}: set it to noeviction")

@@ -249,7 +249,7 @@ def _refuse_uncommitted(heads: Mapping[int, Head], announcement: Announcement) -
         head = heads.get(partition)
         if (
             head is None
-            or (head.generation, head.key_id, head.epoch) != (generation.number, generation.key_id, state.list_id.epoch)
+            or (head.generation, head.key_id, head.epoch) != (generation.number, state.key_id, state.list_id.epoch)
             or head.version < state.version
         ):
             raise FencedError(

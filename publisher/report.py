@@ -20,7 +20,6 @@ from restriction.events import Status
 ALARMS: Final = frozenset({"EVENT_ID_REUSED"})  # reasons that an operator must hear of at once
 _IN_MEMORY_BYTES: Final = 1 << 20
 _SHOWN_ROWS: Final = 1_000  # a table is for reading; the JSON form has every row
-_COPY_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class FreshnessUnmetError(QuestionError):
 
 
 class OverloadedError(QuestionError):
-    """Over quota or over the server's own limits; ask again after `retry_after_s` seconds."""
+    """Over the server's own limits; ask again after `retry_after_s` seconds."""
 
     reason = "OVERLOADED"
 

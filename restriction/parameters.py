@@ -17,7 +17,7 @@ import decimal
 import enum
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeVar
@@ -229,9 +229,9 @@ def _mapping(name: str, sent: object) -> Mapping[str, Any]:
     return sent
 
 
-def _only(name: str, sent: Mapping[str, object], known: object) -> None:
+def _only(name: str, sent: Mapping[str, object], known: Container[str]) -> None:
     for key in sent:
-        if key not in known:  # type: ignore[operator]
+        if key not in known:
             _refuse(f"{name}.{key}", "unknown name")
 
 

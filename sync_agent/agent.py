@@ -5,7 +5,8 @@ Rules:
 - A feed that is refused, expired or away stops acceptance, not service: the verified copy is applied all the same, so a
   lost store is rebuilt from it and the list stays in service at its true age.
 - Whatever goes wrong is an alarm, and the next pass is the retry.
-- While a list is loaded, passes are made in the load's pauses; they move on what is in service and load nothing.
+- Apply is given the pass itself for one reason: while a whole list is loaded, passes are made in the load's pauses, so
+  that what is in service moves on; these load nothing.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import logging
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,6 +26,7 @@ from restriction.errors import NotReadyError, SettingError
 from settings import Settings, token_secret
 from sync_agent.agent import Agent
 from sync_agent.fetcher import FeedSource, Progress
+from sync_agent.report import STATUS_FILE, read_report
 from sync_agent.wiring import AgentPlace, build_agent
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,6 @@ def agent() -> None:
 
 def _options(command: _Command) -> _Command:
     for option in (
-        click.option("--redis-url", help="The store; LINTEL_REDIS_URL or the embedded one when left out."),
         click.option(
             "--state", type=click.Path(path_type=Path, file_okay=False), required=True,
             help="Directory of the verified copy; one agent at a time.",
@@ -60,19 +60,26 @@ def _options(command: _Command) -> _Command:
 @agent.command()
 @_options
 @click.option("--interval", "interval_s", default=0.2, show_default=True, help="Seconds between two looks at the feed.")
-def run(feed: str, root: Path, state: Path, redis_url: str | None, interval_s: float) -> None:
+def run(feed: str, root: Path, state: Path, interval_s: float) -> None:
     """Follow the feed until SIGTERM or Ctrl-C; a pass under way has five seconds to finish."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     place = AgentPlace(FeedSource(feed, root.read_bytes()), state)
-    asyncio.run(_run(place, _settings(redis_url), interval_s))
+    asyncio.run(_run(place, settings.current(), interval_s))
 
 
 @agent.command()
 @_options
-def once(feed: str, root: Path, state: Path, redis_url: str | None) -> None:
+def once(feed: str, root: Path, state: Path) -> None:
     """Make one pass and say what is in service."""
     place = AgentPlace(FeedSource(feed, root.read_bytes()), state)
-    asyncio.run(_once(place, _settings(redis_url)))
+    asyncio.run(_once(place, settings.current()))
+
+
+@agent.command()
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), required=True, help="An agent's directory.")
+def status(state: Path) -> None:
+    """Say, as JSON, what the agent of this directory last put in service, and which alarms it raised."""
+    click.echo(json.dumps(read_report(state / STATUS_FILE), ensure_ascii=False, indent=2))
 
 
 async def _run(place: AgentPlace, current: Settings, interval_s: float) -> None:
@@ -146,8 +153,3 @@ def _progress() -> Iterator[Progress]:
 def _logged(what: str, done: int, of: int) -> None:
     if done == of or done % _STEPS_A_LINE == 0:
         _log.info("%s: %d of %d", what, done, of)
-
-
-def _settings(redis_url: str | None) -> Settings:
-    current = settings.current()
-    return replace(current, redis_url=redis_url) if redis_url else current

@@ -1,19 +1,21 @@
 """What the agent says of itself, in `status.json`: the list in service, its age, and the alarms raised.
 
-The file is for people and for `lintel status`; nothing reads it back to decide anything.
+The file is for people and for `lintel agent status`; nothing reads it back to decide anything.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from liststore.base import Announcement
 from restriction.errors import SettingError
 from sync_agent.alarms import MEANINGS, Alarms
+
+STATUS_FILE: Final = "status.json"
 
 
 class Report:

@@ -18,7 +18,7 @@ from sync_agent.fetcher import FeedFetcher, FeedSource, Progress
 from sync_agent.filters import FilterImages
 from sync_agent.last import LastAnnounced
 from sync_agent.loader import Loader
-from sync_agent.report import Report
+from sync_agent.report import STATUS_FILE, Report
 from sync_agent.spares import Spares
 from sync_agent.transport import Transport
 
@@ -49,4 +49,4 @@ def build_agent(
         FilterImages(store),
     )
     alarms = Alarms(clock)
-    return Agent(rooms, alarms, Report(directory / "status.json", alarms))
+    return Agent(rooms, alarms, Report(directory / STATUS_FILE, alarms))

@@ -76,8 +76,10 @@ def answer(
     request: restriction_pb2.CheckRequest, outcome: str = "NOT_RESTRICTED", advice: str = "PROCEED", **more: Any
 ) -> pb.CheckResponse:
     """A whole answer to this request; `more` are further fields of the message."""
+    product = request.DESCRIPTOR.fields_by_name[request.WhichOneof("product") or "lodging"]
+    measure = pb.Measure.Name(product.number - 20)  # type: ignore[arg-type]  # a number of the enum
     return pb.CheckResponse(
-        request_id=request.request_id, decision_id="d-1", measure=pb.MEASURE_LODGE,
+        request_id=request.request_id, decision_id="d-1", measure=pb.Measure.Value(more.pop("measure", measure)),
         outcome=pb.Outcome.Value(f"OUTCOME_{outcome}"), advice=pb.Advice.Value(f"ADVICE_{advice}"),
         list_version=7, list_as_of=Timestamp(seconds=AS_OF_S), **more,
     )  # fmt: skip

@@ -25,7 +25,6 @@ from restriction.identity import Document, DocumentType, Mode, normalise
 from restriction.measures import Sector
 from restriction.name import canonical_name
 from restriction.parameters import Parameters
-from restriction.product_reader import read_product
 from restriction.record import Record
 from sandbox import identities
 from sandbox.generator import Plan, Sample
@@ -34,6 +33,7 @@ from sandbox.questions import questions
 from tests.fakes.books import EMPTY, listed, publish, sqlite_url, submit
 from tests.fakes.court import KEYS
 from tests.fakes.disorder import disordered_events, disordered_list
+from tests.fakes.product_reader import read_product
 from tests.oracle.judge import Judge, Verdict
 from tests.oracle.plain_list import SHANGHAI, PlainList
 

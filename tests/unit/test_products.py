@@ -12,8 +12,8 @@ from lintel.v1 import product_pb2
 from restriction import products
 from restriction.errors import InvalidFieldError
 from restriction.fields import fen_from_money, is_list_key
-from restriction.product_reader import read_product
 from restriction.products import PRODUCTS, Rail, RatingStatus, SeatClass, TrainFamily
+from tests.fakes.product_reader import read_product
 
 WHOLE: dict[str, dict[str, object]] = {
     "rail": {"train_number": "G6001", "seat_class": "SECOND"},

@@ -30,6 +30,12 @@ _PRODUCT_FIELDS: Final = {
     for field in restriction_pb2.CheckRequest.DESCRIPTOR.oneofs_by_name["product"].fields
     if field.message_type is not None  # every member of this oneof is a message
 }
+# The number of a product's field in CheckRequest is that of its measure plus this.
+_FIELD_NUMBERS_AFTER: Final = 20
+_MEASURES: Final = {
+    name: restriction_pb2.CheckRequest.DESCRIPTOR.fields_by_name[field].number - _FIELD_NUMBERS_AFTER
+    for name, field in _PRODUCT_FIELDS.items()
+}
 N = TypeVar("N", bound=enum.IntEnum)
 
 
@@ -57,13 +63,13 @@ def request_of(question: Question) -> restriction_pb2.CheckRequest:
 
 def decision_of(question: Question, answer: answer_pb2.CheckResponse) -> Decision:
     """The decision in an answer to this question. Raises: UnusableAnswerError."""
-    if answer.request_id != question.request_id:
+    measure, outcome = _member(Measure, answer.measure), _member(Outcome, answer.outcome)
+    if (answer.request_id, measure) != (question.request_id, _MEASURES[type(question.product).__name__]):
         raise _unusable("it belongs to another question")
-    outcome = _member(Outcome, answer.outcome)
     return Decision(
         request_id=answer.request_id,
         decision_id=answer.decision_id,
-        measure=_member(Measure, answer.measure),
+        measure=measure,
         outcome=outcome,
         advice=_member(Advice, answer.advice),
         reason=_member(Reason, answer.reason) if outcome is Outcome.UNDETERMINED else None,

@@ -1,4 +1,4 @@
-"""Products from loose fields, for the doors that hold names and numbers rather than typed values (JSON, CSV).
+"""Products from loose fields, for tests that hold names and numbers rather than typed values.
 
 Nothing is dropped silently: an unknown product or field is refused by name.
 Whether the values are whole and possible is for the product's own construction to say.
