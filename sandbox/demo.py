@@ -113,7 +113,8 @@ def _said(decision: Decision) -> str:
 @click.option("--once", is_flag=True, help="Ask, lift, check and end, instead of staying up.")
 def demo(*, once: bool) -> None:
     """Run all of Lintel on this machine, with a sandbox court and a sample list."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a script's background jobs are started with it ignored
+        signal.signal(number, signal.default_int_handler)
     today = date_from_day(day_of(time.time()))  # noqa: TID251 - a command is an edge
     with (
         contextlib.suppress(KeyboardInterrupt),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,17 +55,29 @@ def test_demo_once_shows_every_kind_of_answer_and_leaves_nothing(folder: Path) -
     assert started_from(folder) == []
 
 
+@contextmanager
+def demo_in(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A demo as a script's background job has it, SIGINT ignored; killed if it does not end by itself."""
+    as_job = ["bash", "-c", "trap '' INT; exec \"$@\"", "job", *DEMO]
+    with subprocess.Popen(as_job, env=environment(folder), stdout=subprocess.PIPE, text=True) as demo:  # noqa: S603 - our own command
+        try:
+            yield demo
+        except BaseException:
+            demo.kill()
+            raise
+
+
+def invitation(demo: subprocess.Popen[str]) -> list[str]:
+    """The commands that a running demo invites to, once it has said all it says."""
+    assert demo.stdout is not None
+    said = itertools.takewhile(lambda line: line != "Ctrl-C ends it.\n", demo.stdout)
+    return [line for line in said if line.startswith("  ") and "./run lintel" in line]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_demo_ends_whole_when_it_is_told_to(folder: Path, number: signal.Signals) -> None:
-    with subprocess.Popen(DEMO, env=environment(folder), stdout=subprocess.PIPE, text=True) as demo:  # noqa: S603 - our own command
-        assert demo.stdout is not None
-        said = ""
-        while "Ctrl-C ends it." not in said:
-            line = demo.stdout.readline()
-            assert line, said
-            said += line
-        invited = [line for line in said.splitlines() if line.startswith("  ") and "./run lintel" in line]
-        tried = [subprocess.run(["bash", "-c", line], cwd=ROOT, check=False).returncode for line in invited]  # noqa: S603, S607 - what the demo told us to type
+    with demo_in(folder) as demo:
+        tried = [subprocess.run(["bash", "-c", line], cwd=ROOT, check=False).returncode for line in invitation(demo)]  # noqa: S603, S607 - what the demo told us to type
         demo.send_signal(number)
         demo.communicate(timeout=40)
     assert demo.returncode == 0
