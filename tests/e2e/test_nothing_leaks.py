@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import tempfile
@@ -9,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from os import kill
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
+import zstandard
 
 from restriction.measures import Sector
 from sandbox import documents
@@ -71,10 +74,23 @@ def exercise(stage: Stage) -> list[str]:
 
 
 def bytes_outside_the_book(stage: Stage) -> Iterator[tuple[Path, bytes]]:
-    """Everything written under the stage's home but the court's own book, and the metrics as scraped."""
+    """Everything written under the stage's home but the court's own book, compressed files expanded too."""
     for path in sorted(stage.home.rglob("*")):
         if path.is_file() and not path.name.startswith("book"):
-            yield path, path.read_bytes()
+            content = path.read_bytes()
+            yield path, content
+            if content.startswith(zstandard.FRAME_HEADER):
+                yield path, zstandard.ZstdDecompressor().decompressobj().decompress(content)
+
+
+def forms_of(secret: str) -> set[bytes]:
+    """How a secret may stand in a file: plain, wide, escaped, in hexadecimal, in base64 at any offset."""
+    raw = secret.encode()
+    shifted = {base64.b64encode(b"\0" * offset + raw)[4 * (offset > 0) : -4] for offset in range(3)}
+    return {
+        raw, secret.encode("utf-16-le"), json.dumps(secret)[1:-1].encode(), quote(secret).encode(),
+        raw.hex().encode(), raw.hex().upper().encode(), *shifted,
+    }  # fmt: skip
 
 
 @pytest.mark.timeout(180)
@@ -94,8 +110,8 @@ def test_no_number_and_no_name_is_written_anywhere() -> None:
         written = [*bytes_outside_the_book(stage), (Path("metrics"), metrics)]
     assert len(written) > 20  # the feed, the store's file, journals, floors, logs
     found = [
-        (path.name, secret) for path, content in written for secret in SECRETS
-        for form in {secret.encode(), secret.encode("utf-16-le"), json.dumps(secret)[1:-1].encode()}
-        if form in content
+        (path.name, secret)
+        for secret in SECRETS for form in forms_of(secret)
+        for path, content in written if form in content
     ]  # fmt: skip
     assert found == []
