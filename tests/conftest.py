@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -26,7 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the Hypothesis profile."""
+    """Choose the Hypothesis profile, and hear Ctrl-C.
+
+    A background job is started with SIGINT ignored, and whatever it starts inherits that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.load_profile("ci" if config.getoption("--no-skips") else "shared")
 
 
