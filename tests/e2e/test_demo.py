@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+# Three whole demos, and what they invite to: each a dozen processes to start, on whatever machine this is.
+pytestmark = pytest.mark.timeout(180)
 DEMO = (sys.executable, "-m", "cli", "sandbox", "demo")
 ROOT = Path(__file__).parents[2]
 PROMISED = (
