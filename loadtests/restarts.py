@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from typing import Any, Final
 
+from loadtests.asking import Finding
 from loadtests.house import House, standing
 from loadtests.judged import Load, callers
 from loadtests.machine import described
@@ -37,7 +38,7 @@ def run(subjects: int, rounds: int, seed: int) -> dict[str, Any]:
         "scale": {"subjects": subjects, "rounds": rounds, "seed": seed},
         "rounds": results,
         "asked": sum(result["asked"] for result in results),
-        "wrong": sum(len(result["wrong"]) for result in results),
+        "wrong": sum(result["findings"].get(Finding.WRONG.value, 0) for result in results),
     }
 
 

@@ -79,7 +79,9 @@ class Drop:
                 version = submit(self.publisher, source, form, self.clock, report)
             except _NOT_THE_FILE:
                 raise
-            except Exception as error:
+            except (
+                Exception
+            ) as error:  # whatever else a file does to us is the file's, and must not stop those after it
                 raise _Refused(error) from error
             with _leaving(claimed, self._folder("done")) as out:
                 report.write_json(out, version)

@@ -344,8 +344,8 @@ def _retention(_reader: LineReader, line: Fields) -> Retention:
 
 _BODIES: Final[Mapping[EventType, Callable[[LineReader, Fields], Body]]] = {
     EventType.LIST: LineReader._entry,  # noqa: SLF001  the table of this class's own methods
-    EventType.CORRECT: LineReader._correction,  # noqa: SLF001
-    EventType.LINK_ADD: LineReader._link_added,  # noqa: SLF001
+    EventType.CORRECT: LineReader._correction,  # noqa: SLF001  the same
+    EventType.LINK_ADD: LineReader._link_added,  # noqa: SLF001  the same
     EventType.OBJECT: _objection,
     EventType.EXEMPT: _exemption,
     EventType.END_EXEMPT: _end_exemption,
