@@ -8,14 +8,20 @@
 | `redis+sentinel://[user:password@]host:port,host:port/service` | the primary that the Sentinels name |
 | `redis+cluster://[user:password@]host:port,host:port` | a cluster |
 
+A server's replicas are named in its address, one `replica` each: `redis://host:port?replica=host:port&replica=…`, and
+`unix:///path/to/socket?replica=/path/to/other.sock`; they share its scheme, credentials and options. For Sentinel they
+are those that the Sentinels know, and a cluster knows its own.
+
 The library's own defaults (5 s, ten retries) would hold a question for a minute; nothing here relies on them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
@@ -48,18 +54,66 @@ BULK: Final = Patience(connect_s=1.0, read_s=10.0, retries=0, connections=8)
 
 
 def connect(url: str, patience: Patience) -> Client:
-    """A client for this address; it connects when first used. Raises: SettingError when the address is malformed."""
-    try:
-        address = urlsplit(url)
+    """A client of the primary; it connects when first used. Raises: SettingError when the address is malformed."""
+    with _well_formed():
+        address, named = _without_replicas(url)
         if address.scheme in _DIRECT:
-            return _direct(url, patience)
+            return _direct(_text(address), patience)
+        if named and address.scheme.startswith("redis+"):
+            raise SettingError("store address: replica: Sentinels and clusters name their own: leave it out")
         if address.scheme == "redis+sentinel":
             return _sentinel(address, patience)
         if address.scheme == "redis+cluster":
             return _cluster(address, patience)
+    raise SettingError("store address: unknown scheme: use redis, rediss, unix, redis+sentinel or redis+cluster")
+
+
+def replicas_of(url: str) -> tuple[str, ...]:
+    """Addresses of the replicas that this address names, in its order; `connect` takes each.
+
+    Raises: SettingError when one is malformed or named twice.
+    """
+    with _well_formed():
+        address, named = _without_replicas(url)
+        if len(set(named)) < len(named):
+            raise SettingError("store address: replica: one is named twice: name each once")
+        return tuple(_beside(address, replica) for replica in named)
+
+
+def _without_replicas(url: str) -> tuple[SplitResult, list[str]]:
+    """The address as the library knows it, and the replicas that stood in it."""
+    address = urlsplit(url)
+    options = parse_qsl(address.query, keep_blank_values=True)
+    named = [value for option, value in options if option == "replica"]
+    rest = [(option, value) for option, value in options if option != "replica"]
+    return address._replace(query=urlencode(rest)), named
+
+
+def _beside(address: SplitResult, replica: str) -> str:
+    """The address of a server that differs from this one by its place alone."""
+    if address.scheme == "unix":
+        if not replica.startswith("/"):
+            raise ValueError("no socket")
+        return _text(address._replace(path=quote(replica)))
+    place = urlsplit(f"//{replica}")
+    if not place.hostname or place.netloc != replica or "@" in replica or place.port == 0:
+        raise ValueError("no host")
+    credentials, separator, _ = address.netloc.rpartition("@")
+    return _text(address._replace(netloc=credentials + separator + replica))
+
+
+def _text(address: SplitResult) -> str:
+    """The address in one piece, with the two slashes that a socket's address needs."""
+    query = f"?{address.query}" if address.query else ""
+    return f"{address.scheme}://{address.netloc}{address.path}{query}"
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         raise SettingError("store address: malformed: see liststore/redis_client.py for the forms") from error
-    raise SettingError("store address: unknown scheme: use redis, rediss, unix, redis+sentinel or redis+cluster")
 
 
 def _direct(url: str, patience: Patience) -> Client:
