@@ -5,7 +5,9 @@ Rules that hold:
 - The table says whether and where to; an effect says how, and refuses with `InvalidFieldError` what is not lawful.
 - Whatever a court says about an entry, only its own court or one above may say. Codes are hierarchical: a court is
   above another when its code is a proper prefix of the other's ("4408" is above "440802").
-- Any event but LIST with a future `effective_at` is quarantined; an entry listed for later starts by the clock.
+- Any event but LIST with a future `effective_at` is quarantined; an entry listed for later starts by the clock. What
+  only eases may be stamped up to a minute ahead and takes effect at once: court clocks are not ours, and a lift that
+  waits for somebody to submit it again is a person wrongly restricted.
 - A lift or revocation that comes first buries the entry; one by a court without authority over the entry that is listed
   later buries nothing silently: that listing is quarantined.
 
@@ -27,9 +29,11 @@ from restriction.calendar import Span, day_of, start_of
 from restriction.entry import SUBJECT, Entry, Exemption, ExemptionReason, Link, Objection, Opaque
 from restriction.errors import InvalidFieldError
 from restriction.statements import Correction, EndExemption, Event, Lift, LinkEnd, Retention
-from restriction.states import TABLE, Cell, EventType, Phase, State, Word, phase_of
+from restriction.states import EASING, TABLE, Cell, EventType, Phase, State, Word, phase_of
 
 _LIFT_WITHIN_DAYS: Final = 3  # 四(二)4
+# How far ahead of ours a court's clock may be for its lifts to count; without NTP a clock drifts that far in weeks.
+EASING_AHEAD_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ def has_authority(issuer: str, court: str) -> bool:
 
 def apply(held: EntryState | None, event: Event, batch: Batch) -> Verdict:
     """What this event does to the entry as held, at `batch.now_s`."""
-    if event.type is not EventType.LIST and event.effective_at > batch.now_s:
+    ahead_s = EASING_AHEAD_S if event.type in EASING else 0
+    if event.type is not EventType.LIST and event.effective_at > batch.now_s + ahead_s:
         return Verdict(Status.QUARANTINED, None, "effective_at", "FUTURE")
     state = state_at(held, batch.now_s)
     cell = _cell(state, event)

@@ -31,6 +31,12 @@ class EventType(enum.StrEnum):
     PURGE = "PURGE"
 
 
+# What can only release somebody. CORRECT is not among them: it may move an entry to another document.
+EASING: Final = frozenset(
+    {EventType.EXEMPT, EventType.LINK_END, EventType.SUSPEND, EventType.LIFT, EventType.REVOKE}
+)  # fmt: skip
+
+
 class State(enum.StrEnum):
     """Where an entry stands at an instant."""
 

@@ -173,7 +173,7 @@ def test_what_goes_beyond_urgent_travel_is_quarantined_and_the_rest_applies(book
 
 
 def test_a_future_lift_is_quarantined_and_accepted_when_its_time_has_come(book: Book) -> None:
-    future = changed(lift_line(), ("effective_at",), "2026-05-15T12:00:01+08:00")
+    future = changed(lift_line(), ("effective_at",), "2026-05-15T12:01:01+08:00")
 
     early = submit(book, [list_line(), future])
     assert statuses(early) == ["accepted", "quarantined"]
@@ -189,8 +189,16 @@ def test_an_entry_that_is_not_publishable_is_kept_and_never_published(book: Book
     assert publish(book) == []
 
 
+def test_a_lift_stamped_by_a_clock_that_is_a_minute_ahead_takes_effect_at_once(book: Book) -> None:
+    ahead = changed(lift_line(), ("effective_at",), "2026-05-15T12:01:00+08:00")
+
+    assert statuses(submit(book, [list_line(), ahead])) == ["accepted", "accepted"]
+    publish(book)
+    assert listed(book) == {}
+
+
 def test_a_time_between_seconds_is_not_yet_reached(book: Book) -> None:
-    halfway = changed(lift_line(), ("effective_at",), "2026-05-15T11:59:59.5+08:00")
+    halfway = changed(lift_line(), ("effective_at",), "2026-05-15T12:00:59.5+08:00")
 
     rows = submit(book, [list_line(), halfway], now_s=instant("2026-05-15T11:59:59"))
 

@@ -175,7 +175,9 @@ class PlainList:
         return verdict
 
     def _judged(self, line: Line, now: dt.datetime, lifted: set[str]) -> str:
-        if line["type"] != "LIST" and _instant(line["effective_at"]) > now:
+        releases = line["type"] in ("EXEMPT", "LINK_END", "SUSPEND", "LIFT", "REVOKE")
+        latest = now + dt.timedelta(minutes=1) if releases else now
+        if line["type"] != "LIST" and _instant(line["effective_at"]) > latest:
             return "quarantined"
         if line["type"] == "LIST":
             return self._list(line, now)

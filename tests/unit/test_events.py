@@ -70,11 +70,24 @@ def test_an_entry_whose_term_is_over_is_not_listed() -> None:
     assert refused(listing(entry(term=Span(day("2026-05-01"), TODAY)))) == ("entry.term_until", "TERM_ENDED")
 
 
+_FROM_A_CLOCK_AHEAD = ("EXEMPT", "LINK_END", "SUSPEND", "LIFT", "REVOKE")
+
+
 @pytest.mark.parametrize("kind", [kind for kind in EventType if kind is not EventType.LIST])
 def test_a_future_event_is_quarantined(kind: EventType) -> None:
-    verdict = said(kind, effective_at=int(NOW) + 1)
+    ahead_s = 60 if kind in _FROM_A_CLOCK_AHEAD else 0
+
+    verdict = said(kind, effective_at=int(NOW) + ahead_s + 1)
 
     assert verdict == Verdict(Status.QUARANTINED, None, "effective_at", "FUTURE")
+
+
+@pytest.mark.parametrize("kind", _FROM_A_CLOCK_AHEAD)
+def test_what_eases_takes_effect_at_once_though_the_court_s_clock_is_a_minute_ahead(kind: str) -> None:
+    at_once, ahead = said(EventType(kind)), said(EventType(kind), effective_at=int(NOW) + 60)
+
+    assert (ahead.status, ahead.state) == (at_once.status, at_once.state)
+    assert ahead.reason != "FUTURE"
 
 
 def test_an_event_takes_effect_at_its_own_second() -> None:
