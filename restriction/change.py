@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 TOKEN_BYTES: Final = 16
@@ -114,9 +114,15 @@ class Digest:
 
 
 def fold(deltas: Iterable[Delta]) -> tuple[Change, ...]:
-    """The changes of consecutive deltas as one: the last write per token wins, in the lane of that last write."""
+    """The changes of consecutive deltas as one: the last write per token wins, in the better lane of all its writes.
+
+    So a lift is as early as any, though its token was burdened again; that burden is then early as well, which it may
+    be: it is the verified list's record.
+    """
     last: dict[bytes, Change] = {}
     for delta in deltas:
         for change in delta.changes:
-            last[change.token] = change
+            before = last.get(change.token)
+            better = before is not None and before.lane < change.lane
+            last[change.token] = replace(change, lane=Lane.EASE) if better else change
     return tuple(last.values())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from liststore.base import PARTITIONS, Head
-from restriction.change import Change, Lane
+from restriction.change import Change, Delta, Lane, fold
 from sync_agent.digests import Found, digest_of, plan, total
+from tests.fakes.list_publisher import EMPTY as STATE
 from tests.fakes.list_publisher import lifted, listed, record_of, token_of
 
 KEY = b"digest key"
@@ -41,6 +43,35 @@ def test_round_two_takes_every_partition_to_the_version() -> None:
     assert all((move.after.version, move.after.as_of) == (5, 200) for move in made.rest)
     assert [change for move in made.rest for change in move.changes] == [listed(2, court=9)]
     assert made.rest[1].base == made.ease[0].after
+
+
+def test_a_lift_whose_token_was_burdened_again_is_not_later_than_other_lifts() -> None:
+    """Its last record goes out in round one: early, but a record of the verified list."""
+    deltas = [
+        Delta(4, STATE, (lifted(1), listed(2, court=8))),
+        Delta(5, STATE, (listed(1, court=9), listed(2, court=9))),
+    ]
+    made = plan(KEY, FOUND, fold(deltas), 6, 200)
+    (early,) = made.ease
+    assert early.changes == (replace(listed(1, court=9), lane=Lane.EASE),)
+    assert early.after.version == 4
+    assert [change for move in made.rest for change in move.changes] == [listed(2, court=9)]
+    assert made.digest == digest_of(KEY, STORED | {token_of(1): record_of(9), token_of(2): record_of(9)})
+
+
+@pytest.mark.parametrize(
+    ("lanes", "expected"),
+    [
+        ((Lane.BURDEN,), Lane.BURDEN),
+        ((Lane.EASE, Lane.BURDEN), Lane.EASE),
+        ((Lane.BURDEN, Lane.EASE), Lane.EASE),
+        ((Lane.BURDEN, Lane.EASE, Lane.BURDEN), Lane.EASE),
+        ((Lane.BURDEN, Lane.BURDEN), Lane.BURDEN),
+    ],
+)
+def test_folded_changes_travel_in_the_best_lane_of_theirs(lanes: tuple[Lane, ...], expected: Lane) -> None:
+    deltas = [Delta(n, STATE, (replace(listed(1, court=n), lane=lane),)) for n, lane in enumerate(lanes, 1)]
+    assert fold(deltas) == (replace(listed(1, court=len(lanes)), lane=expected),)
 
 
 def test_a_plan_that_is_carried_out_leaves_nothing_to_do() -> None:
