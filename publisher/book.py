@@ -57,6 +57,7 @@ class Book:
         if not tables.are_made(engine):
             engine.dispose()
             raise SettingError("book: there is none at this URL; restore it, or found a list with `init`")
+        tables.metadata.create_all(engine)  # a book of an earlier release has fewer tables
         return cls(engine)
 
     def close(self) -> None:
@@ -85,6 +86,12 @@ class Book:
         with self._write() as connection:
             number = sa.update(tables.book).values(mark=tables.book.c.mark + 1).returning(tables.book.c.mark)
             yield Writing(connection, connection.execute(number).scalar_one())
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A look at the tables that holds nobody up."""
+        with self._engine.connect() as connection:
+            yield connection
 
     def sweep(self, now_s: float) -> int:
         """Mark tokens whose share of an entry has ended by the clock, so that it leaves the list; says how many."""

@@ -22,6 +22,8 @@ def duties(publisher: Publisher, clock: Callable[[], float]) -> tuple[Duty, ...]
 
     def sign() -> None:
         with alone(publisher.directory) as nobody_submits:
+            if nobody_submits:
+                publisher.bench.settle_abandoned(clock())
             # What a submitter left behind when it died may be a lift: only a first load waits, to become one snapshot.
             if book.waiting and (nobody_submits or book.state.count):
                 publish_queued(book, feed, publisher.keys.digest_key, clock)

@@ -5,10 +5,13 @@ Within a page every line sees what the lines before it did. Nothing is written b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
+from publisher.gate import BURDENING, Gate, Move, Passed
+from publisher.holding import HeldLine
 from publisher.lines import LineReader, parse
 from publisher.writing import Quarantined, Waiting, Writes, Writing
 from restriction.events import Batch, EntryState, Status, Verdict, apply
@@ -18,6 +21,7 @@ from restriction.statements import Event
 from restriction.states import EventType
 from restriction.token import TokenKeys
 
+_DIGEST_BYTES: Final = 16
 _REMEMBERED: Final = frozenset({Status.ACCEPTED, Status.HELD, Status.OVERTAKEN})
 
 
@@ -31,10 +35,17 @@ class Line:
     digest: bytes
 
 
-class Page:
-    """The chunk's view of the book, and what it will write."""
+def digest_of(canonical: bytes) -> bytes:
+    """What tells a repeated event from another one under its id."""
+    return hashlib.blake2b(canonical, digest_size=_DIGEST_BYTES).digest()
 
-    def __init__(self, writing: Writing, lines: Collection[Line], keys: TokenKeys, batch: Batch) -> None:
+
+class Page:
+    """The chunk's view of the book, and what it will write. Without a gate all of it takes effect."""
+
+    def __init__(
+        self, writing: Writing, lines: Collection[Line], keys: TokenKeys, batch: Batch, gate: Gate | None = None
+    ) -> None:
         entry_ids = {line.event.entry_id for line in lines}
         self._known = writing.events([line.event.event_id for line in lines])
         self._before = writing.entries(entry_ids)
@@ -42,6 +53,13 @@ class Page:
         self._keys = keys
         self._batch = batch
         self._writes = Writes()
+        self._gate = gate
+        self._told: list[tuple[Event, bytes]] = []
+        self._again: set[str] = set()
+        self._lifts_held: frozenset[str] = frozenset()
+        self._waiting_entries: set[str] = set()
+        if gate:
+            gate.look_up(entry_ids)
 
     def take(self, line: Line, reader: LineReader) -> Verdict:
         """What becomes of a line."""
@@ -53,15 +71,36 @@ class Page:
         held = self._held(line.event.entry_id)
         verdict = apply(held, line.event, self._batch)
         self._keep(line, held, verdict)
+        if self._gate and (verdict.state or verdict.status is Status.ACCEPTED):
+            self._told.append((line.event, line.raw))
+            self._again.add(line.event.entry_id)
         if line.event.type is EventType.LIST and verdict.status is Status.ACCEPTED:
             self._release(line.event.entry_id, reader)
         return verdict
 
     def writes(self) -> Writes:
-        """What the page changes: entries, and the shares that differ from those before."""
-        for entry_id, state in self._writes.entries.items():
-            self._change_shares(entry_id, state)
+        """What the page changes: entries, the shares that differ from those before, and what of them waits."""
+        moves = [move for entry_id in self._writes.entries for move in self._moves(entry_id)]
+        if self._gate:
+            moves += self._gate.moves(self._wanted_of_waiting(self._gate))
+            self._hold(self._gate, self._gate.pass_on(moves))
+        else:
+            for move in moves:
+                self._put(move, move.wanted)
         return self._writes
+
+    def waits_for(self, event: Event) -> str | None:
+        """The batch that this event of the page waits for, once `writes` was asked; None when it is in effect."""
+        if self._gate is None or event.entry_id not in self._waiting_entries:
+            return None
+        late = event.type in BURDENING or event.entry_id in self._lifts_held
+        return self._gate.batch_of(event.entry_id) if late else None
+
+    def revisit(self, entry_ids: Collection[str], writing: Writing, gate: Gate) -> None:
+        """Let the shares of these entries, and of no others that wait, become those of their bodies."""
+        self._before = writing.entries(entry_ids)
+        self._again.update(entry_ids)
+        gate.look_up(entry_ids)
 
     def _held(self, entry_id: str) -> EntryState | None:
         return self._writes.entries.get(entry_id) or self._before.get(entry_id)
@@ -94,6 +133,8 @@ class Page:
             held = self._held(entry_id)
             verdict = apply(held, event, self._batch)
             self._store(event, held, verdict)
+            if self._gate and verdict.state:
+                self._told.append((event, raw))
             if verdict.status is not Status.ACCEPTED:
                 self._quarantine(event, verdict, raw)
 
@@ -101,16 +142,48 @@ class Page:
         waiting = Quarantined(event.event_id, event.entry_id, verdict.field, verdict.reason, raw)
         self._writes.quarantine[event.event_id] = waiting
 
-    def _change_shares(self, entry_id: str, state: EntryState) -> None:
+    def _moves(self, entry_id: str) -> list[Move]:
+        """What changes of an entry that does not wait."""
+        if self._gate and self._gate.waits(entry_id):
+            return []
         before = self._before.get(entry_id)
         old = parts_of(before, self._keys) if before else {}
-        new = {token: share for token, share in parts_of(state, self._keys).items() if not self._has_ended(share)}
-        for token in old.keys() | new.keys():
-            was, is_now = old.get(token), new.get(token)
-            if was != is_now:
-                self._writes.shares[token, entry_id] = is_now
-                lane = lane_between(was, is_now)
-                self._writes.marks[token] = min(lane, self._writes.marks.get(token, lane))
+        new = self._shares_of(entry_id)
+        moves = [Move(token, entry_id, old.get(token), new.get(token)) for token in old.keys() | new.keys()]
+        return [move for move in moves if move.was != move.wanted]
+
+    def _shares_of(self, entry_id: str) -> dict[bytes, Record]:
+        state = self._held(entry_id)
+        shares = parts_of(state, self._keys) if state else {}
+        return {token: share for token, share in shares.items() if not self._has_ended(share)}
+
+    def _put(self, move: Move, share: Record | None) -> None:
+        self._writes.shares[move.token, move.entry_id] = share
+        lane = lane_between(move.was, share)
+        self._writes.marks[move.token] = min(lane, self._writes.marks.get(move.token, lane))
+
+    def _hold(self, gate: Gate, passed: Passed) -> None:
+        for move, share in passed.in_force:
+            self._put(move, share)
+        holds = self._writes.holds
+        holds.shares.update(passed.held)
+        self._lifts_held = passed.lifts_held
+        waiting = {entry_id for (_, entry_id), held in passed.held.items() if held is not None}
+        seen = {entry_id for entry_id in self._again if gate.waits(entry_id)}
+        self._waiting_entries = waiting
+        holds.freed = seen - waiting
+        for entry_id in waiting:
+            if not gate.waits(entry_id):
+                holds.entries[entry_id] = (gate.batch_id, self._before.get(entry_id))
+        holds.lines = [
+            HeldLine(event.entry_id, event.event_id, gate.batch_id, self.waits_for(event) is not None, raw)
+            for event, raw in self._told
+            if event.entry_id in waiting
+        ]
+
+    def _wanted_of_waiting(self, gate: Gate) -> dict[str, dict[bytes, Record]]:
+        """What the bodies of the page's waiting entries put on the list."""
+        return {entry_id: self._shares_of(entry_id) for entry_id in self._again if gate.waits(entry_id)}
 
     def _has_ended(self, share: Record) -> bool:
         end = ends_at(share)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Final, Self
 
@@ -34,16 +34,39 @@ class Row:
     reason: str = ""
 
 
+class Spool:
+    """Rows in order of arrival, on disk once they are many. Close it."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115  `close` closes it
+
+    def add(self, row: Row) -> None:
+        """Take a row in."""
+        self._file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+    def lines(self) -> Iterator[bytes]:
+        """Each row as JSON."""
+        self._file.seek(0)
+        for line in self._file:
+            yield line.rstrip()
+
+    def __iter__(self) -> Iterator[Row]:
+        for line in self.lines():
+            written = orjson.loads(line)
+            yield Row(**written | {"status": Status(written["status"])})
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
 class Report:
     """The rows of one batch, by status. Close it, or use it in `with`."""
 
     def __init__(self) -> None:
         self.counts: Counter[Status] = Counter()
         self.alarms: list[Row] = []
-        self._rows: dict[Status, IO[bytes]] = {
-            status: tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115  `close` closes it
-            for status in Status
-        }
+        self._rows = {status: Spool() for status in Status}
 
     def __enter__(self) -> Self:
         return self
@@ -62,16 +85,15 @@ class Report:
             self.counts[row.status] += 1
             if row.reason in ALARMS:
                 self.alarms.append(row)
-            self._rows[row.status].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            self._rows[row.status].add(row)
 
     def write_json(self, out: IO[bytes], version: int) -> None:
         """The whole report: `version` of the feed that carries it, and one list a status."""
         out.write(b'{"version":%d' % version)
         for status, spool in self._rows.items():
             out.write(b',"%s":[' % status.encode())
-            spool.seek(0)
-            for number, line in enumerate(spool):
-                out.write(b"," * bool(number) + line.rstrip())
+            for number, line in enumerate(spool.lines()):
+                out.write(b"," * bool(number) + line)
             out.write(b"]")
         out.write(b"}\n")
 
@@ -81,13 +103,9 @@ class Report:
         table = Table("line", "status", "event", "entry", "field", "reason", title=counts or "no lines")
         shown = 0
         for status in Status:
-            self._rows[status].seek(0)
-            for line in self._rows[status]:
-                row = orjson.loads(line)
-                if (status is Status.ACCEPTED and not row["reason"]) or shown == _SHOWN_ROWS:
+            for row in self._rows[status]:
+                if (status is Status.ACCEPTED and not row.reason) or shown == _SHOWN_ROWS:
                     continue
                 shown += 1
-                table.add_row(
-                    str(row["line"]), *(row[key] for key in ("status", "event_id", "entry_id", "field", "reason"))
-                )
+                table.add_row(str(row.line), row.status, row.event_id, row.entry_id, row.field, row.reason)
         return table

@@ -49,9 +49,9 @@ def submit(publisher: Publisher, source: BinaryIO, form: Form, clock: Callable[[
     """
     book, feed, intake = publisher.book, publisher.feed, publisher.intake
     with submitting(publisher.directory):
-        for taken, row in enumerate(intake.submit(source, _batch_id(source), clock, form), 1):
-            report.add((row,))
-            if taken % intake.chunk_lines == 0 and book.state.count:
+        for rows in intake.chunks(source, _batch_id(source), clock, form):
+            report.add(rows)
+            if book.state.count:
                 publish_queued(book, feed, publisher.keys.digest_key, clock)
         return publish_queued(book, feed, publisher.keys.digest_key, clock).version
 

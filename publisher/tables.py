@@ -83,6 +83,71 @@ published: Final = sa.Table(
     sa.Column("record", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )  # fmt: skip
+# --- the plausibility guard ---
+# Batches that are being taken in, wait for a second signer, or began the list. `burdens` and `eases` count records.
+batches: Final = sa.Table(
+    "batches", metadata,
+    sa.Column("batch_id", sa.String, primary_key=True),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("begun_at", sa.BigInteger, nullable=False),
+    sa.Column("burdens", sa.BigInteger, nullable=False),
+    sa.Column("eases", sa.BigInteger, nullable=False),
+)  # fmt: skip
+# Shares that wait for a batch to be approved (none: a share that is to be taken away); `shares` has what is in force.
+held_shares: Final = sa.Table(
+    "held_shares", metadata,
+    sa.Column("entry_id", sa.String, primary_key=True),
+    sa.Column("token", sa.LargeBinary, primary_key=True),
+    sa.Column("batch_id", sa.String, nullable=False, index=True),
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("share", sa.LargeBinary),
+    sa.Column("ends_at", sa.BigInteger),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+# Every entry with such a share: the batch it waits for, and the entry as it was before (none: not there).
+held_entries: Final = sa.Table(
+    "held_entries", metadata,
+    sa.Column("entry_id", sa.String, primary_key=True),
+    sa.Column("batch_id", sa.String, nullable=False, index=True),
+    sa.Column("body", sa.LargeBinary),
+)  # fmt: skip
+# What was said of such an entry since, in order; `waits` marks what its batch waits with. Lines hold names and numbers.
+held_lines: Final = sa.Table(
+    "held_lines", metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("entry_id", sa.String, nullable=False, index=True),
+    sa.Column("event_id", sa.String, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("waits", sa.Boolean, nullable=False),
+    sa.Column("line", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+# What was submitted and rejected by the second signer. Lines hold names and numbers.
+rejected_lines: Final = sa.Table(
+    "rejected_lines", metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("batch_id", sa.String, nullable=False),
+    sa.Column("event_id", sa.String, nullable=False),
+    sa.Column("line", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+# Who approved or rejected which batch, by the statement that they signed.
+approvals: Final = sa.Table(
+    "approvals", metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("batch_id", sa.String, nullable=False, index=True),
+    sa.Column("approver", sa.String, nullable=False),
+    sa.Column("decision", sa.String, nullable=False),
+    sa.Column("decided_at", sa.BigInteger, nullable=False),
+    sa.Column("statement", sa.LargeBinary, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+# Records changed in each hour since 1970: what went by itself, and what was approved.
+changed: Final = sa.Table(
+    "changed", metadata,
+    sa.Column("hour", sa.BigInteger, primary_key=True),
+    sa.Column("burdens", sa.BigInteger, nullable=False),
+    sa.Column("eases", sa.BigInteger, nullable=False),
+    sa.Column("approved", sa.BigInteger, nullable=False),
+)  # fmt: skip
 # One row: the published state, and the number of the last writing.
 book: Final = sa.Table(
     "book", metadata,

@@ -15,9 +15,11 @@ from typing import Final
 import orjson
 
 from publisher.book import Book
+from publisher.budget import LIMITS
 from publisher.feed import Feed
 from publisher.folding import publish_snapshot, write_snapshot
 from publisher.intake import Intake
+from publisher.second_signer import Bench
 from publisher.sign import OnlineSigners, create_keys, sign_root
 from restriction.change import DIGEST_BYTES, ListId, ListState
 from restriction.errors import SettingError
@@ -45,7 +47,14 @@ class Publisher:
     def intake(self) -> Intake:
         """Where lines go; only courts of the signed directory may speak, once there is one."""
         courts = self.parameters.courts
-        return Intake(self.book, self.keys, self.mode, {str(code) for code in courts} if courts else None)
+        known = {str(code) for code in courts} if courts else None
+        limits = LIMITS if self.mode is Mode.LIVE else None  # nobody is harmed by what a sandbox lists
+        return Intake(self.book, self.keys, self.mode, known, limits=limits)
+
+    @property
+    def bench(self) -> Bench:
+        """Where second signers approve."""
+        return Bench(self.book, self.keys, self.mode)
 
     @property
     def parameters(self) -> Parameters:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from publisher import bodies, tables
+from publisher.holding import Holding, Holds
 from restriction.change import Lane
 from restriction.events import EntryState
 from restriction.parts import ends_at
@@ -47,26 +48,28 @@ class Writes:
     released: set[str] = dataclasses.field(default_factory=set)
     quarantine: dict[str, Quarantined] = dataclasses.field(default_factory=dict)
     wrong_hits: set[tuple[str, bytes]] = dataclasses.field(default_factory=set)
+    holds: Holds = dataclasses.field(default_factory=Holds)
 
 
 class Writing:
     """One transaction that writes. Nothing is seen by others before it ends."""
 
     def __init__(self, connection: sa.Connection, mark: int) -> None:
-        self._connection = connection
+        self.connection = connection
         self._mark = mark
+        self.holding = Holding(connection, mark)
 
     def events(self, event_ids: Collection[str]) -> dict[str, bytes]:
         """Digests of those of these events that are known."""
         table = tables.events
         query = sa.select(table.c.event_id, table.c.digest).where(table.c.event_id.in_(event_ids))
-        return dict(self._connection.execute(query).all())
+        return dict(self.connection.execute(query).all())
 
     def entries(self, entry_ids: Collection[str]) -> dict[str, EntryState]:
         """Those of these entries that are held."""
         table = tables.entries
         query = sa.select(table.c.entry_id, table.c.body).where(table.c.entry_id.in_(entry_ids))
-        return {entry_id: bodies.decode(body) for entry_id, body in self._connection.execute(query)}
+        return {entry_id: bodies.decode(body) for entry_id, body in self.connection.execute(query)}
 
     def waiting(self, entry_ids: Collection[str]) -> dict[str, list[bytes]]:
         """Lines that wait for the LIST of these entries, in order of arrival."""
@@ -75,7 +78,7 @@ class Writing:
             sa.select(table.c.entry_id, table.c.line).where(table.c.entry_id.in_(entry_ids)).order_by(table.c.number)
         )
         lines = defaultdict(list)
-        for entry_id, line in self._connection.execute(query):
+        for entry_id, line in self.connection.execute(query):
             lines[entry_id].append(line)
         return lines
 
@@ -86,47 +89,54 @@ class Writing:
         hits = [
             {"entry_id": entry_id, "token": token, "corrected_at": int(now_s)} for entry_id, token in writes.wrong_hits
         ]
-        self._many(tables.upsert(self._connection, tables.wrong_hits).on_conflict_do_nothing(), hits)
+        self._many(tables.upsert(self.connection, tables.wrong_hits).on_conflict_do_nothing(), hits)
         self.mark(writes.marks)
+        self.holding.save(writes.holds)
 
     def mark(self, lanes: Mapping[bytes, Lane]) -> None:
         """Put these tokens in the outbox; one that is there already keeps the better lane."""
-        insert = tables.upsert(self._connection, tables.outbox)
+        insert = tables.upsert(self.connection, tables.outbox)
         held, said = tables.outbox.c.lane, insert.excluded.lane
         better = {"lane": sa.case((held < said, held), else_=said), "mark": insert.excluded.mark}
         rows = [{"token": token, "lane": int(lane), "mark": self._mark} for token, lane in lanes.items()]
         self._many(insert.on_conflict_do_update(index_elements=["token"], set_=better), rows)
 
+    def quarantine(self, events: Iterable[Quarantined]) -> None:
+        """Put these events before a human; one that is there already takes what is said now."""
+        again = tables.upsert(self.connection, tables.quarantine)
+        rows = [dataclasses.asdict(one) for one in events]
+        fresh = {name: again.excluded[name] for name in ("entry_id", "field", "reason", "line")}
+        self._many(again.on_conflict_do_update(index_elements=["event_id"], set_=fresh), rows)
+
     def forget_ended(self, now_s: float, limit: int) -> list[bytes]:
         """Take away shares that can no longer apply; gives their tokens."""
         table = tables.shares
         query = sa.select(table.c.token, table.c.entry_id).where(table.c.ends_at <= int(now_s)).limit(limit)
-        ended = self._connection.execute(query).all()
+        ended = self.connection.execute(query).all()
         self._take_away(ended)
+        held = tables.held_shares
+        self.connection.execute(sa.delete(held).where(held.c.ends_at <= int(now_s)))
         return [token for token, _ in ended]
 
     def _save_events(self, writes: Writes) -> None:
         known = [{"event_id": event_id, "digest": digest} for event_id, digest in writes.events.items()]
         self._many(sa.insert(tables.events), known)
         done = sa.delete(tables.quarantine).where(tables.quarantine.c.event_id.in_(list(writes.events)))
-        self._connection.execute(done)
-        again = tables.upsert(self._connection, tables.quarantine)
-        rows = [dataclasses.asdict(one) for one in writes.quarantine.values()]
-        fresh = {name: again.excluded[name] for name in ("entry_id", "field", "reason", "line")}
-        self._many(again.on_conflict_do_update(index_elements=["event_id"], set_=fresh), rows)
+        self.connection.execute(done)
+        self.quarantine(writes.quarantine.values())
         if writes.released:
             gone = sa.delete(tables.waiting).where(tables.waiting.c.entry_id.in_(writes.released))
-            self._connection.execute(gone)
+            self.connection.execute(gone)
         self._many(sa.insert(tables.waiting), [dataclasses.asdict(one) for one in writes.waiting])
 
     def _save_entries(self, writes: Writes) -> None:
-        entries = tables.upsert(self._connection, tables.entries)
+        entries = tables.upsert(self.connection, tables.entries)
         self._many(
             entries.on_conflict_do_update(index_elements=["entry_id"], set_={"body": entries.excluded.body}),
             [{"entry_id": entry_id, "body": bodies.encode(state)} for entry_id, state in writes.entries.items()],
         )
         self._take_away([key for key, share in writes.shares.items() if share is None])
-        shares = tables.upsert(self._connection, tables.shares)
+        shares = tables.upsert(self.connection, tables.shares)
         self._many(
             shares.on_conflict_do_update(
                 index_elements=["token", "entry_id"],
@@ -147,4 +157,4 @@ class Writing:
         self._many(gone, [{"its_token": token, "its_entry": entry_id} for token, entry_id in keys])
 
     def _many(self, statement: sa.UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
-        tables.execute_many(self._connection, statement, rows)
+        tables.execute_many(self.connection, statement, rows)

@@ -37,7 +37,9 @@ def publish(book: Book, limit: int = 1_000) -> list[Change]:
     """Publish all that waits; gives the changes in the order in which they were drawn."""
     told = []
     while changes := book.next_changes(limit):
-        book.mark_published(changes, replace(book.state, version=book.state.version + 1))
+        state, known = book.state, book.published([change.token for change in changes])
+        count = state.count + sum(bool(change.record) for change in changes) - len(known)
+        book.mark_published(changes, replace(state, version=state.version + 1, count=count))
         told += changes
     return told
 
