@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from liststore.effects import Confirmation, Effect
 from restriction.change import Change, ListState
 
 PARTITIONS: Final = 256
@@ -104,6 +105,9 @@ class ListReader(Protocol):
         raises StoreUnavailableError, where its tokens would be missing from the filter.
         """
 
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        """What is known of these versions; one of which nothing is known, or no longer, is left out."""
+
     async def parameters(self) -> bytes | None:
         """The signed parameters document in service; empty when nothing was settled, None when it is lost."""
 
@@ -162,6 +166,18 @@ class ListWriter(Protocol):
 
     async def put_parameters(self, document: bytes) -> None:
         """Replace the parameters document in service; empty says that nothing was settled."""
+
+    async def confirm(self, wait_s: float) -> Confirmation:
+        """See which configured replicas have all that was written so far, waiting at most about so long for them.
+
+        A store without replicas confirms at once. Raises: StoreUnavailableError when the primary is away.
+        """
+
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        """As for the reader."""
+
+    async def put_effects(self, effects: Sequence[Effect]) -> None:
+        """Keep these, each in place of that of the same version, or of the one `effects.KEPT` before."""
 
     async def drop(self, generation: Generation) -> None:
         """Delete a generation that is not in service. Raises: FencedError when it is."""

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head
 from liststore.bucket import Bucket, open_bucket
+from liststore.effect_cells import read_effects
+from liststore.effects import Effect
 from liststore.keys import Keys, Place, place_of, places
 from liststore.keyspace import Keyspace, Row
 from liststore.seal import Kind, unseal
@@ -72,6 +74,10 @@ class KeyspaceReader:
             check_head(decode_head(self._key, partition, head), generation, at_least)
             opened = (open_bucket(self._key, place, raw) for place, raw in zip(buckets, cells, strict=True))
             yield [token for bucket in opened for token in bucket.tokens()]
+
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        """See `ListReader.effects`."""
+        return await read_effects(self._bulk, self._keys, self._key, epoch, versions)
 
     async def parameters(self) -> bytes | None:
         """See `ListReader.parameters`."""

@@ -1,4 +1,4 @@
-"""Clients for every form of server address, with patience said out loud.
+"""Clients for every form of server address, with patience said out loud, and the one name of their errors.
 
 | address | server |
 |---|---|
@@ -29,8 +29,9 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException, RedisError
 
-from restriction.errors import SettingError
+from restriction.errors import SettingError, StoreUnavailableError
 
 Client = Redis | RedisCluster
 _DEFAULT_PORT: Final = 6379
@@ -71,13 +72,23 @@ def connect(url: str, patience: Patience) -> Client:
 def replicas_of(url: str) -> tuple[str, ...]:
     """Addresses of the replicas that this address names, in its order; `connect` takes each.
 
-    Raises: SettingError when one is malformed or named twice.
+    Raises: SettingError when one is malformed, named twice or the primary itself.
     """
     with _well_formed():
         address, named = _without_replicas(url)
         if len(set(named)) < len(named):
             raise SettingError("store address: replica: one is named twice: name each once")
-        return tuple(_beside(address, replica) for replica in named)
+        replicas = tuple(_beside(address, replica) for replica in named)
+        if _text(address) in replicas:
+            raise SettingError("store address: replica: the primary itself is named: leave it out")
+        return replicas
+
+
+def beside(url: str, host: str, port: int) -> str:
+    """The address of one server of those behind a Sentinel's or a cluster's address."""
+    address = urlsplit(url)
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return _beside(SplitResult("redis", address.netloc, "", "", ""), place)
 
 
 def _without_replicas(url: str) -> tuple[SplitResult, list[str]]:
@@ -106,6 +117,15 @@ def _text(address: SplitResult) -> str:
     """The address in one piece, with the two slashes that a socket's address needs."""
     query = f"?{address.query}" if address.query else ""
     return f"{address.scheme}://{address.netloc}{address.path}{query}"
+
+
+@contextmanager
+def renamed() -> Iterator[None]:
+    """The seam where the library's errors get our one name. Raises: StoreUnavailableError."""
+    try:
+        yield
+    except (RedisError, RedisClusterException, OSError) as error:
+        raise StoreUnavailableError(f"store: {type(error).__name__}") from error
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from liststore.keys import DEFAULT_PREFIX, Keys
 from liststore.reader import KeyspaceReader
 from liststore.redis_client import BULK, QUICK, Patience, connect
 from liststore.redis_keyspace import RedisKeyspace
+from liststore.redis_replicas import RedisReplicas
 from liststore.writer import KeyspaceWriter
 
 
@@ -18,4 +19,5 @@ def open_reader(url: str, bucket_key: bytes, *, prefix: str = DEFAULT_PREFIX, pa
 
 def open_writer(url: str, bucket_key: bytes, *, prefix: str = DEFAULT_PREFIX) -> ListWriter:
     """An agent's writer. Raises: SettingError when the address is malformed, and later when the server may evict."""
-    return KeyspaceWriter(RedisKeyspace(connect(url, BULK)), Keys(prefix), bucket_key)
+    keys = Keys(prefix)
+    return KeyspaceWriter(RedisKeyspace(connect(url, BULK)), keys, bucket_key, RedisReplicas(url, keys))

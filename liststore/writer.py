@@ -12,8 +12,10 @@ from typing import Final
 
 from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, Move
 from liststore.bucket import Bucket, encode_bucket, open_bucket
+from liststore.effect_cells import encode_effect, read_effects
+from liststore.effects import Confirmation, Effect
 from liststore.keys import Keys, Place, place_of, places, spread
-from liststore.keyspace import Keyspace, News, Swap
+from liststore.keyspace import ALONE, Confirmer, Keyspace, News, Swap
 from liststore.reader import check_head, read_cell, whole_row
 from liststore.seal import Kind, seal
 from liststore.sealed import (
@@ -34,8 +36,9 @@ CHANGES_PER_TRIP: Final = 2_048  # buckets of 5 KB: a trip stays near 10 MB, and
 class KeyspaceWriter:
     """A `ListWriter` over any keyspace."""
 
-    def __init__(self, keyspace: Keyspace, keys: Keys, bucket_key: bytes) -> None:
+    def __init__(self, keyspace: Keyspace, keys: Keys, bucket_key: bytes, confirmer: Confirmer = ALONE) -> None:
         self._keyspace = keyspace
+        self._confirmer = confirmer
         self._keys = keys
         self._key = bucket_key
 
@@ -129,6 +132,20 @@ class KeyspaceWriter:
         """See `ListWriter.put_parameters`."""
         await self._keyspace.put({self._keys.parameters: seal(self._key, Kind.PARAMETERS, document)})
 
+    async def confirm(self, wait_s: float) -> Confirmation:
+        """See `ListWriter.confirm`."""
+        return await self._confirmer.confirm(wait_s)
+
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        """See `ListWriter.effects`."""
+        return await read_effects(self._keyspace, self._keys, self._key, epoch, versions)
+
+    async def put_effects(self, effects: Sequence[Effect]) -> None:
+        """See `ListWriter.put_effects`."""
+        cells = {self._keys.effect(effect.version): encode_effect(self._key, effect) for effect in effects}
+        if cells:
+            await self._keyspace.put(cells)
+
     async def drop(self, generation: Generation) -> None:
         """See `ListWriter.drop`."""
         _refuse_in_service(await self.announcement(), generation)
@@ -141,6 +158,7 @@ class KeyspaceWriter:
 
     async def close(self) -> None:
         """See `ListWriter.close`."""
+        await self._confirmer.close()
         await self._keyspace.close()
 
     async def _announced(self) -> tuple[bytes | None, Announcement | None]:

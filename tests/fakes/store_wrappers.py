@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from liststore.base import Announcement, FilterImage, Generation, Head, ListWriter, Move
+from liststore.effects import Confirmation, Effect
 
 
 class Cut(Exception):  # noqa: N818 it stands for a power cut, which is no error of anybody's
@@ -69,6 +70,15 @@ class WatchedWriter:
         self._before()
         await self._inner.put_parameters(document)
         self._done()
+
+    async def confirm(self, wait_s: float) -> Confirmation:
+        return await self._inner.confirm(wait_s)
+
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        return await self._inner.effects(epoch, versions)
+
+    async def put_effects(self, effects: Sequence[Effect]) -> None:
+        await self._inner.put_effects(effects)
 
     async def drop(self, generation: Generation) -> None:
         self._before()
