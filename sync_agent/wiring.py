@@ -14,7 +14,7 @@ from sync_agent.alarms import Alarms
 from sync_agent.announcer import Announcer
 from sync_agent.applier import Applier
 from sync_agent.copy import VerifiedCopy
-from sync_agent.fetcher import FeedFetcher, FeedSource, Progress
+from sync_agent.fetcher import FeedFetcher, FeedSource, Progress, Tryer
 from sync_agent.filters import FilterImages
 from sync_agent.last import LastAnnounced
 from sync_agent.loader import Loader
@@ -25,10 +25,11 @@ from sync_agent.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class AgentPlace:
-    """Where an agent gets its list, and where it keeps its own files."""
+    """Where an agent gets its list, where it keeps its own files, and where it has documents tried."""
 
     source: FeedSource
     state_directory: Path
+    canary: Tryer
 
 
 def build_agent(
@@ -42,7 +43,7 @@ def build_agent(
     last = LastAnnounced(directory / "announced.json", pinned)
     spares = Spares(directory / "generations.json", clock)
     rooms = Rooms(
-        FeedFetcher(place.source, directory, Transport(time.monotonic), progress),
+        FeedFetcher(place.source, directory, Transport(time.monotonic), progress, place.canary),
         copy,
         Applier(store, secrets, Loader(store, spares, progress), last),
         Announcer(store, spares, last),
