@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from liststore.breaker import BreakerState
 from liststore.effects import Confirmation, Effect
 from restriction.change import Change, ListState
 
@@ -80,6 +81,16 @@ class FilterImage:
     image: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """How one server of a store fares as a gateway sees it: its breaker, and look-ups answered and failed so far."""
+
+    name: str
+    breaker: BreakerState
+    answers: int
+    failures: int
+
+
 class ListReader(Protocol):
     """What a gateway needs. Every method may raise StoreUnavailableError."""
 
@@ -113,6 +124,9 @@ class ListReader(Protocol):
 
     def hints(self) -> AsyncIterator[int]:
         """Announced versions as they come. A hint only: lossy, possibly late; the follower also polls."""
+
+    def servers(self) -> tuple[ServerState, ...]:
+        """How each server fares, the primary first."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -28,6 +28,7 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.cluster import LoadBalancingStrategy
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
@@ -48,8 +49,9 @@ class Patience:
     connections: int
 
 
-# Answering questions: a slow store is UNDETERMINED, so better soon; idle connections may be dead, so one retry.
-QUICK: Final = Patience(connect_s=0.05, read_s=0.02, retries=1, connections=64)
+# Answering questions: their own deadlines are shorter (`reader.Bounds`), and this is what a connection has that is
+# opened beside them; idle connections may be dead, so one retry.
+QUICK: Final = Patience(connect_s=0.25, read_s=0.1, retries=1, connections=64)
 # Followers and agents: whole partitions and filter images pass; no retry, since a script may have run unseen.
 BULK: Final = Patience(connect_s=1.0, read_s=10.0, retries=0, connections=8)
 
@@ -67,6 +69,21 @@ def connect(url: str, patience: Patience) -> Client:
         if address.scheme == "redis+cluster":
             return _cluster(address, patience)
     raise SettingError("store address: unknown scheme: use redis, rediss, unix, redis+sentinel or redis+cluster")
+
+
+def connect_replicas(url: str, patience: Patience) -> list[Client]:
+    """Clients of what can be read beside the primary: each named replica, or one client for all that are known there.
+
+    Raises: SettingError as `connect` and `replicas_of`.
+    """
+    named = replicas_of(url)
+    with _well_formed():
+        address = urlsplit(url)
+        if address.scheme == "redis+sentinel":
+            return [_sentinel(address, patience, replicas=True)]
+        if address.scheme == "redis+cluster":
+            return [_cluster(address, patience, replicas=True)]
+    return [connect(replica, patience) for replica in named]
 
 
 def replicas_of(url: str) -> tuple[str, ...]:
@@ -150,14 +167,14 @@ def _direct(url: str, patience: Patience) -> Client:
     return Redis.from_pool(pool)
 
 
-def _sentinel(address: SplitResult, patience: Patience) -> Client:
+def _sentinel(address: SplitResult, patience: Patience, *, replicas: bool = False) -> Client:
     user, password, hosts = _hosts(address)
     service = address.path.strip("/")
     if not service:
         raise ValueError("no service")
     timeouts = {"socket_timeout": patience.read_s, "socket_connect_timeout": patience.connect_s}
     sentinel = Sentinel(hosts, sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]  # the library leaves it so
-    primary: Redis = sentinel.master_for(
+    client: Redis = (sentinel.slave_for if replicas else sentinel.master_for)(
         service,
         username=user,
         password=password,
@@ -167,13 +184,14 @@ def _sentinel(address: SplitResult, patience: Patience) -> Client:
         retry=_retry(patience),
         protocol=2,
     )
-    return primary
+    return client
 
 
-def _cluster(address: SplitResult, patience: Patience) -> Client:
+def _cluster(address: SplitResult, patience: Patience, *, replicas: bool = False) -> Client:
     user, password, hosts = _hosts(address)
     return RedisCluster(
         startup_nodes=[ClusterNode(host, port) for host, port in hosts],
+        load_balancing_strategy=LoadBalancingStrategy.RANDOM_REPLICA if replicas else None,
         username=user,
         password=password,
         max_connections=patience.connections,

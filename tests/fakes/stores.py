@@ -14,6 +14,7 @@ from liststore.base import PARTITIONS, Announcement, Generation, ListReader, Lis
 from liststore.keys import Keys
 from liststore.keyspace import Keyspace, News, Swap
 from liststore.memory_store import MemoryStore
+from liststore.reader import Bounds
 from liststore.redis_client import BULK, connect
 from liststore.redis_keyspace import RedisKeyspace
 from liststore.wiring import open_reader, open_writer
@@ -23,6 +24,7 @@ from tests.fakes.liststore import BUCKET_KEY, digest_of, head_of, put_list
 
 GENERATION = Generation(7, 1, "k1")
 KEYS = Keys()
+UNHURRIED = Bounds(server_s=5.0, question_s=5.0)  # where what is answered matters, and not when
 
 
 def token_of(number: int, partition: int = 0) -> bytes:
@@ -114,8 +116,8 @@ async def redis_cluster(valkey_cluster_server: str) -> AsyncIterator[Store]:
 
 async def _served(valkey_url: str, valkey_client: Redis) -> AsyncIterator[Store]:
     store = Store(
-        open_reader(valkey_url, BUCKET_KEY), open_writer(valkey_url, BUCKET_KEY),
-        Overtaken(RedisKeyspace(connect(valkey_url, BULK))), open_reader(valkey_url, bytes(32)),
+        open_reader(valkey_url, BUCKET_KEY, bounds=UNHURRIED), open_writer(valkey_url, BUCKET_KEY),
+        Overtaken(RedisKeyspace(connect(valkey_url, BULK))), open_reader(valkey_url, bytes(32), bounds=UNHURRIED),
         lambda key: cast("bytes | None", valkey_client.get(key)),
         valkey_client.set, valkey_client.delete,
     )  # fmt: skip
