@@ -18,6 +18,7 @@ from typing import Final
 import yaml
 
 from restriction.calendar import SHANGHAI
+from sandbox.generator import Sample, day_lines
 from sandbox.identities import Question
 from sandbox.stage import PARAMETERS
 from tests.oracle.judge import Judge, Verdict
@@ -26,6 +27,18 @@ from tests.oracle.plain_list import PlainList
 NEVER: Final = math.inf
 ALWAYS: Final = -math.inf
 KEPT_VERDICTS: Final = 2_000_000
+DAYS: Final = 400
+
+
+def sample_of(seed: int, subjects: int, today: dt.date) -> Sample:
+    """A list whose events of the last `DAYS` days are still to come, so that they can come now."""
+    return Sample(seed, subjects, today - dt.timedelta(DAYS))
+
+
+def changes_of(sample: Sample) -> Iterator[list[str]]:
+    """Those events, a day at a time: listings, lifts, exemptions, suspensions, corrections and ends of links."""
+    for day in range(DAYS):
+        yield list(day_lines(sample, sample.today + dt.timedelta(day)))
 
 
 @dataclass

@@ -114,6 +114,16 @@ class Seen:
         unsteady = (each for each in windows if self.unfit_in[each] > UNFIT_SHARE * self.asked_in[each])
         return max(((each + 1) * WINDOW_S for each in unsteady), default=since_s)
 
+    def last_unfit_s(self, since_s: float) -> float:
+        """The end of the last half second since then in which anything had no fit answer; `since_s` if none."""
+        found = (window for window, count in self.unfit_in.items() if count)
+        return max(since_s, *((window + 1) * WINDOW_S for window in found), since_s)
+
+    def is_quiet(self, since_s: float, until_s: float) -> bool:
+        """Whether questions were asked in each whole half second between these times, and all had a fit answer."""
+        windows = range(math.ceil(since_s / WINDOW_S), int(until_s // WINDOW_S))
+        return all(self.asked_in[each] and not self.unfit_in[each] for each in windows)
+
     def waits_ms(self, since_s: float = -math.inf, until_s: float = math.inf) -> dict[str, float]:
         """p50, p99 and the longest of the Checks that were answered and began between these times."""
         waited = sorted(wait_s for start_s, wait_s in self.waits if since_s <= start_s < until_s)
@@ -198,8 +208,9 @@ class Load:
 
     def _judge(self, number: int, said: Said, start_s: float, end_s: float) -> None:
         asked = self.pool.asked[number]
-        is_code = isinstance(said, grpc.StatusCode)
-        version, is_listed = (0, False) if is_code else (said.list_version, said.outcome in LISTED)
+        version, is_listed = 0, False  # of a refusal
+        if not isinstance(said, grpc.StatusCode):
+            version, is_listed = said.list_version, said.outcome in LISTED
         at, found = now(), Finding.WRONG
         for step in self.course.steps(start_s, end_s, version, is_listed=is_listed):
             found = finding(self.course.verdict(number, asked, step, at), said)

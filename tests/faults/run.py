@@ -26,7 +26,9 @@ from tests.faults.plan import Outcome, Plan
 
 Experiment = Callable[[Plan], Outcome]
 # By name: the module whose `run` it is, imported only when it is run. A new experiment is a row here.
-EXPERIMENTS: Final[Mapping[str, str]] = {}
+EXPERIMENTS: Final[Mapping[str, str]] = {
+    "store_faults": "tests.faults.store_faults",
+}
 REPORTS: Final = Path("var/faults")  # not committed
 
 
