@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +36,8 @@ _FEW: Final = 16
 _ATTEMPTS: Final = 2
 # Buckets may grow to four times their target before the list is spread over more of them.
 _CROWDED_BITS: Final = 2
+# Told what is in effect, before anything that burdens is written: see `Acknowledger.eased`.
+Eased = Callable[[ListState, ListState], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,18 @@ class _Step:
     announced: Announcement
     held: VerifiedList
     changes: tuple[Change, ...]
+    is_in_service: bool = True
 
 
 class Applier:
     """Writes one list into one store."""
 
-    def __init__(self, store: ListWriter, secrets: Secrets, loader: Loader, last: LastAnnounced) -> None:
+    def __init__(self, store: ListWriter, secrets: Secrets, loader: Loader, last: LastAnnounced, eased: Eased) -> None:
         self._store = store
         self._keys = {keys.key_id: keys for keys in (secrets.current, secrets.successor) if keys}
         self._loader = loader
         self._last = last
+        self._eased = eased
         self._scrubber = Scrubber(store)
         self._failures = Counter[ListState]()
         self._loading = False
@@ -127,6 +131,8 @@ class Applier:
         await self._store.write(generation, steps.ease)
         for partition, records in rebuilt.items():
             await self._store.restore(generation, partition, records, heads[partition])
+        if step.is_in_service:
+            self._eased(step.announced.state, state)
         await self._store.write(generation, steps.rest)
         return applied
 
@@ -178,7 +184,7 @@ class Applier:
         applied = None
         if held is not None and way is not None:
             at_load = Announcement(loaded.generation, loaded.state, held.as_of)
-            applied = await self._advance(_Step(at_load, held, copy.changes(way)), {})
+            applied = await self._advance(_Step(at_load, held, copy.changes(way), is_in_service=False), {})
         if applied is None:
             raise FencedError("the list moved on during its load, and is loaded anew")
         await self._loader.put_image(loaded, applied.state.version, applied.additions)

@@ -22,7 +22,7 @@ from rich.progress import TaskID
 import settings
 from liststore import embedded
 from liststore.wiring import open_writer
-from restriction.errors import NotReadyError, SettingError
+from restriction.errors import NotReadyError, SettingError, StoreUnavailableError
 from settings import Settings, token_secret
 from sync_agent.agent import Agent
 from sync_agent.canary import Canary
@@ -104,6 +104,8 @@ async def _run(place: AgentPlace, current: Settings, interval_s: float) -> None:
 async def _once(place: AgentPlace, current: Settings) -> None:
     async with _agent(place, current) as following:
         await following.sync_once()
+        with suppress(StoreUnavailableError):  # the pass has said so
+            await following.acknowledger.turn()
     alarms = "; ".join(alarm.message for alarm in following.alarms.raised)
     if following.in_service is None or alarms:
         raise NotReadyError(alarms or "nothing is in service; see whether the feed has a list")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from liststore.base import ListWriter
 from restriction.token import Secrets
+from sync_agent.acknowledger import Acknowledger
 from sync_agent.agent import Agent, Rooms
 from sync_agent.alarms import Alarms
 from sync_agent.announcer import Announcer
@@ -42,12 +43,14 @@ def build_agent(
     copy = VerifiedCopy(directory, pinned)
     last = LastAnnounced(directory / "announced.json", pinned)
     spares = Spares(directory / "generations.json", clock)
+    acknowledger = Acknowledger(store, clock)
     rooms = Rooms(
         FeedFetcher(place.source, directory, Transport(time.monotonic), progress, place.canary),
         copy,
-        Applier(store, secrets, Loader(store, spares, progress), last),
+        Applier(store, secrets, Loader(store, spares, progress), last, acknowledger.eased),
         Announcer(store, spares, last),
         FilterImages(store),
+        acknowledger,
     )
     alarms = Alarms(clock)
     return Agent(rooms, alarms, Report(directory / STATUS_FILE, alarms))
