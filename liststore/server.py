@@ -99,35 +99,36 @@ class Server:
         await self._bulk.close()
 
     async def _cut_off(self, rows: Sequence[Sequence[str]], until_s: float) -> Rows:
-        async with _Deadline(until_s):
-            return await self._read(rows)
+        self._waiting += 1
+        try:
+            async with _Deadline(until_s):
+                return await self._read(rows)
+        finally:
+            self._waiting -= 1
 
     async def _go_on(self, rows: Sequence[Sequence[str]], until_s: float) -> Rows:
+        self._waiting += 1
         task = asyncio.create_task(self._read(rows))
         self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
-        task.add_done_callback(_seen)
+        task.add_done_callback(self._ended)
         async with _Deadline(until_s):
             return await asyncio.shield(task)
 
     async def _read(self, rows: Sequence[Sequence[str]]) -> Rows:
-        self._waiting += 1
-        try:
-            async with self._gate:
-                return await self._quick.read(rows)
-        finally:
-            self._waiting -= 1
+        async with self._gate:
+            return await self._quick.read(rows)
+
+    def _ended(self, task: asyncio.Task[Rows]) -> None:
+        """Whoever asked was told already, so its failure is looked at by nobody else."""
+        self._waiting -= 1
+        self._beside.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     def _note(self, event: Event) -> None:
         self._answered_last = event is Event.ANSWERED
         self._failures += event is Event.FAILED
         self._breaker = self._breaker.after(event, asyncio.get_running_loop().time())
-
-
-def _seen(task: asyncio.Task[Rows]) -> None:
-    """Whoever asked was told already."""
-    if not task.cancelled():
-        task.exception()
 
 
 class _Deadline:
