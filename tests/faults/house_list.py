@@ -26,7 +26,7 @@ from tests.oracle.plain_list import PlainList
 
 NEVER: Final = math.inf
 ALWAYS: Final = -math.inf
-KEPT_VERDICTS: Final = 2_000_000
+KEPT_VERDICTS: Final = 200_000
 DAYS: Final = 400
 
 

@@ -174,19 +174,26 @@ class Load:
 
     async def ask(self, number: int, request: restriction_pb2.CheckRequest, gateway: str) -> Said:
         """One Check, counted and judged."""
-        caller = self.ways[gateway][self.pool.asked[number].sector]
         start_s = time.monotonic()
-        said: Said
-        try:
-            said = await caller.stub.Check(request, timeout=CALL_TIMEOUT_S, metadata=caller.metadata)
-        except grpc.aio.AioRpcError as error:
-            said = error.code()
+        said = await self._check(request, self.pool.asked[number].sector, gateway)
         end_s = time.monotonic()
         if not isinstance(said, grpc.StatusCode):
             self.seen.waits.append((start_s, end_s - start_s))
         self._judge(number, said, start_s, end_s)
         self._note(gateway, [said], start_s, end_s)
         return said
+
+    async def put(self, asked: Question, gateway: str) -> Said:
+        """One Check that is neither counted nor judged here."""
+        return await self._check(request_of(asked), asked.sector, gateway)
+
+    async def _check(self, request: restriction_pb2.CheckRequest, sector: str, gateway: str) -> Said:
+        caller = self.ways[gateway][sector]
+        try:
+            answer: Said = await caller.stub.Check(request, timeout=CALL_TIMEOUT_S, metadata=caller.metadata)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        return answer
 
     async def _batch_lane(self, batches: Iterator[Ready], pause_s: float) -> None:
         while not self.stop.is_set():
