@@ -26,11 +26,12 @@ from sync_agent.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class AgentPlace:
-    """Where an agent gets its list, where it keeps its own files, and where it has documents tried."""
+    """Where an agent gets its list and how, where it keeps its own files, and where it has documents tried."""
 
     source: FeedSource
     state_directory: Path
     canary: Tryer
+    transport: Transport | None = None  # HTTP unless given
 
 
 def build_agent(
@@ -45,7 +46,7 @@ def build_agent(
     spares = Spares(directory / "generations.json", clock)
     acknowledger = Acknowledger(store, clock)
     rooms = Rooms(
-        FeedFetcher(place.source, directory, Transport(time.monotonic), progress, place.canary),
+        FeedFetcher(place.source, directory, place.transport or Transport(time.monotonic), progress, place.canary),
         copy,
         Applier(store, secrets, Loader(store, spares, progress), last, acknowledger.eased),
         Announcer(store, spares, last),
