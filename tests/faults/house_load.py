@@ -109,9 +109,16 @@ class Seen:
             self.unfit_in[window] += 1
 
     def steady_at_s(self, since_s: float, until_s: float) -> float:
-        """The end of the last half second between these times that was not steady; `since_s` if all were."""
+        """The end of the last half second between these times that was not steady; `since_s` if all were.
+
+        Half a second in which no question was put is not steady: every lane was waiting.
+        """
         windows = range(int(since_s // WINDOW_S), int(until_s // WINDOW_S))
-        unsteady = (each for each in windows if self.unfit_in[each] > UNFIT_SHARE * self.asked_in[each])
+        unsteady = (
+            each
+            for each in windows
+            if not self.asked_in[each] or self.unfit_in[each] > UNFIT_SHARE * self.asked_in[each]
+        )
         return max(((each + 1) * WINDOW_S for each in unsteady), default=since_s)
 
     def last_unfit_s(self, since_s: float) -> float:
@@ -179,7 +186,7 @@ class Load:
         end_s = time.monotonic()
         if not isinstance(said, grpc.StatusCode):
             self.seen.waits.append((start_s, end_s - start_s))
-        self._judge(number, said, start_s, end_s)
+        self.judge_one(number, said, start_s, end_s)
         self._note(gateway, [said], start_s, end_s)
         return said
 
@@ -209,11 +216,12 @@ class Load:
                 await asyncio.sleep(AFTER_FAILURE_S)
             end_s = time.monotonic()
             for number, each in zip(ready.numbers, said, strict=True):
-                self._judge(number, each, start_s, end_s)
+                self.judge_one(number, each, start_s, end_s)
             self._note(gateway, said, start_s, end_s)
             await asyncio.sleep(pause_s)
 
-    def _judge(self, number: int, said: Said, start_s: float, end_s: float) -> None:
+    def judge_one(self, number: int, said: Said, start_s: float, end_s: float) -> None:
+        """Count what was said, between these times, to this question of the pool."""
         asked = self.pool.asked[number]
         version, is_listed = 0, False  # of a refusal
         if not isinstance(said, grpc.StatusCode):
