@@ -175,6 +175,12 @@ class ListWriter(Protocol):
         older epoch or version than the one in service, or when another writer announced meanwhile.
         """
 
+    async def filter_image(self, generation: int) -> FilterImage | None:
+        """As for the reader. Raises: StoreNotWholeError when it is altered or foreign."""
+
+    async def parameters(self) -> bytes | None:
+        """As for the reader. Raises: StoreNotWholeError when they are altered or foreign."""
+
     async def put_filter_image(self, image: FilterImage) -> None:
         """Replace the ready-made filter."""
 

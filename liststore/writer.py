@@ -6,6 +6,7 @@ carries the digest of its content, equal heads mean equal content, and a second 
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -17,10 +18,11 @@ from liststore.effects import Confirmation, Effect
 from liststore.keys import Keys, Place, place_of, places, spread
 from liststore.keyspace import ALONE, Confirmer, Keyspace, News, Swap
 from liststore.reader import check_head, read_cell, whole_row
-from liststore.seal import Kind, seal
+from liststore.seal import Kind, seal, unseal
 from liststore.sealed import (
     Step,
     decode_announcement,
+    decode_filter_image,
     decode_head,
     encode_announcement,
     encode_filter_image,
@@ -122,6 +124,16 @@ class KeyspaceWriter:
         news = News(self._keys.additions(number), self._keys.hints, version, pages)
         if not await self._keyspace.announce(swap, news):
             raise FencedError("announcement: another writer announced meanwhile: read it again")
+
+    async def filter_image(self, generation: int) -> FilterImage | None:
+        """See `ListWriter.filter_image`."""
+        raw = await read_cell(self._keyspace, self._keys.filter_image(generation))
+        return None if raw is None else await asyncio.to_thread(decode_filter_image, self._key, raw)
+
+    async def parameters(self) -> bytes | None:
+        """See `ListWriter.parameters`."""
+        raw = await read_cell(self._keyspace, self._keys.parameters)
+        return None if raw is None else unseal(self._key, Kind.PARAMETERS, raw)
 
     async def put_filter_image(self, image: FilterImage) -> None:
         """See `ListWriter.put_filter_image`."""

@@ -61,6 +61,12 @@ class WatchedWriter:
         self.announcements.append(announcement)
         self._done()
 
+    async def filter_image(self, generation: int) -> FilterImage | None:
+        return await self._inner.filter_image(generation)
+
+    async def parameters(self) -> bytes | None:
+        return await self._inner.parameters()
+
     async def put_filter_image(self, image: FilterImage) -> None:
         self._before()
         await self._inner.put_filter_image(image)

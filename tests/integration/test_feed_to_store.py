@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +17,25 @@ from publisher.folding import KEPT_DELTAS, compact
 from restriction.change import DIGEST_BYTES, MAX_DELTAS, Change, Lane
 from sync_agent.agent import Agent
 from sync_agent.fetcher import FeedSource
+from sync_agent.transport import Transport
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.list_publisher import ListPublisher, lifted, listed, record_of, token_of
 from tests.fakes.store_wrappers import Cut, WatchedWriter
 
 UNREACHABLE = "http://127.0.0.1:1"
+
+
+class NotingTransport(Transport):
+    """A transport that notes what is asked for."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        super().__init__(monotonic)
+        self.asked: list[str] = []
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        self.asked.append(url)
+        return super()._fetch(url)
 
 
 async def test_what_is_signed_is_in_service_after_one_pass(court: ListPublisher, host: AgentHost) -> None:
@@ -57,6 +72,18 @@ async def test_a_heartbeat_moves_the_age_and_nothing_else(
     assert before is not None
     assert await writer.announcement() == agent.in_service == replace(before, as_of=before.as_of + 2)
     assert len(writer.moves) == moves
+
+
+async def test_an_idle_pass_asks_for_the_timestamp_alone(court: ListPublisher, host: AgentHost) -> None:
+    court.publish(listed(1))
+    host.transport = NotingTransport(time.monotonic)
+    agent = host.start()
+    await agent.sync_once()
+    assert any("targets" in url for url in host.transport.asked)
+    host.transport.asked.clear()
+    for _ in range(3):
+        await agent.sync_once()
+    assert [url.rpartition("/")[2] for url in host.transport.asked] == ["timestamp.json"] * 3
 
 
 async def test_parameters_are_there_even_when_nothing_was_settled(court: ListPublisher, host: AgentHost) -> None:
