@@ -82,10 +82,11 @@ class Site(Stage):
         return command
 
     def environment_of(self, part: str) -> Mapping[str, str]:
-        """The environment of one part: the store is where its own way leads."""
+        """The environment of one part: the store, and the replica where one runs, are where its own ways lead."""
         if part.partition("-")[0] not in {"agent", "gateway"}:
             return self.environment
-        return {**self.environment, "LINTEL_REDIS_URL": f"redis://{self.way(part, 'store')}"}
+        replica = f"?replica={self.way(part, 'replica')}" if "replica" in self.running else ""
+        return {**self.environment, "LINTEL_REDIS_URL": f"redis://{self.way(part, 'store')}{replica}"}
 
     def _server(self, part: str) -> list[str]:
         folder = self.home / part
