@@ -4,6 +4,8 @@ Rules that hold here:
 - Any server may answer whose head and bucket are fit, the primary first: a replica at or above the floor is as good as
   the primary, and either is refused below it. What no server holds fit is the failure of the last one asked.
 - A question waits at most as long as `Bounds` says, whatever the servers do.
+- Whoever polls the announcement also tries the servers that did not answer: connections are open before the first
+  question, and few questions wait for a server that is known to be away.
 - Bulk reads, which may take seconds, go to servers that failed one lately only after all others.
 - Opening what was read gives way to questions: a turn of the event loop is about half a millisecond.
 
@@ -80,6 +82,8 @@ class KeyspaceReader:
             raw = await read_cell(keyspace, self._keys.announcement)
             return None if raw is None else decode_announcement(self._key, raw)
 
+        for server in self._servers:
+            server.try_out([[self._keys.announcement]], self._bounds.server_s)
         return await self._from_any(read, within_s=SMALL_READ_S)
 
     async def additions(self, generation: int, after: int, upto: int) -> list[bytes]:

@@ -15,9 +15,10 @@ A read that is cut off closes its connection (see `redis_keyspace`), so no late 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from liststore.base import ServerState
 from liststore.breaker import Breaker, BreakerRule, Event
@@ -48,7 +49,7 @@ class Server:
         self._waiting = 0
         self._failures = 0
         self._answered_last = False
-        self._beside = set[asyncio.Task[Rows]]()
+        self._beside = set[asyncio.Task[Any]]()
 
     async def ask(self, rows: Sequence[Sequence[str]], until_s: float) -> Rows:
         """As `Keyspace.read`, until this instant of the event loop's clock. Raises: StoreUnavailableError."""
@@ -68,6 +69,14 @@ class Server:
             raise StoreUnavailableError(f"store: Timeout: {self.name} is slow") from error
         self._note(Event.FAILED if all(isinstance(row, StoreUnavailableError) for row in found) else Event.ANSWERED)
         return found
+
+    def try_out(self, rows: Sequence[Sequence[str]], within_s: float) -> None:
+        """Ask beside, if this server did not answer the last question and may be asked."""
+        now_s = asyncio.get_running_loop().time()
+        if not self._answered_last and self._breaker.lets_through(now_s):
+            task = asyncio.create_task(self._tried(rows, now_s + within_s))
+            self._beside.add(task)
+            task.add_done_callback(self._beside.discard)
 
     async def read_bulk(self, read: Callable[[Keyspace], Awaitable[T]], within_s: float | None) -> T:
         """What `read` makes of the bulk keyspace. Raises: StoreUnavailableError, and what `read` raises."""
@@ -97,6 +106,10 @@ class Server:
         await asyncio.gather(*self._beside, return_exceptions=True)
         await self._quick.close()
         await self._bulk.close()
+
+    async def _tried(self, rows: Sequence[Sequence[str]], until_s: float) -> None:
+        with contextlib.suppress(StoreUnavailableError):
+            await self.ask(rows, until_s)
 
     async def _cut_off(self, rows: Sequence[Sequence[str]], until_s: float) -> Rows:
         self._waiting += 1

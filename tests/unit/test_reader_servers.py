@@ -249,6 +249,38 @@ class TestBreaker:
         assert house.breakers()[0] is BreakerState.CLOSED
 
 
+class TestPolling:
+    async def test_tries_servers_before_the_first_question(self, house: House) -> None:
+        await house.open()
+        for _ in range(2):
+            await house.reader.announcement()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        assert [quick.asked for quick in house.quick] == [[[[KEYS.announcement]]]] * 2
+
+    async def test_tries_a_server_that_is_not_waited_for_in_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("liststore.server.QUESTIONS", BreakerRule(failures_to_open=1, probe_every_s=0.0))
+        house = House()
+        at = await house.open()
+        house.quick[0].deed = refused
+        await house.reader.find(TOKENS[0], at)
+        assert house.breakers()[0] is BreakerState.OPEN
+        house.quick[0].deed = house.stores[0].keyspace.read
+        async with asyncio.timeout(5):
+            while house.breakers()[0] is not BreakerState.CLOSED:
+                await house.reader.announcement()
+        await house.reader.close()
+
+    async def test_does_not_try_a_server_while_its_breaker_says_no(self, house: House) -> None:
+        at = await house.open()
+        house.quick[0].deed = refused
+        for _ in range(QUESTIONS.failures_to_open):
+            await house.reader.find(TOKENS[0], at)
+        for _ in range(9):
+            await house.reader.announcement()
+        assert len(house.quick[0].asked) == QUESTIONS.failures_to_open
+
+
 class TestBounds:
     async def test_no_more_wait_for_a_server_than_a_gateway_works_on(self, house: House) -> None:
         at = await house.open()
