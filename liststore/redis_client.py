@@ -54,6 +54,8 @@ class Patience:
 QUICK: Final = Patience(connect_s=0.25, read_s=0.1, retries=1, connections=64)
 # Followers and agents: whole partitions and filter images pass; no retry, since a script may have run unseen.
 BULK: Final = Patience(connect_s=1.0, read_s=10.0, retries=0, connections=8)
+# What uvloop raises, and the library passes on, where a connection that the other side has reset is written to.
+_ResetError: Final = RuntimeError
 
 
 def connect(url: str, patience: Patience) -> Client:
@@ -141,7 +143,7 @@ def renamed() -> Iterator[None]:
     """The seam where the library's errors get our one name. Raises: StoreUnavailableError."""
     try:
         yield
-    except (RedisError, RedisClusterException, OSError) as error:
+    except (RedisError, RedisClusterException, OSError, _ResetError) as error:
         raise StoreUnavailableError(f"store: {type(error).__name__}") from error
 
 
@@ -203,7 +205,8 @@ def _cluster(address: SplitResult, patience: Patience, *, replicas: bool = False
 
 
 def _retry(patience: Patience) -> Retry:
-    return Retry(NoBackoff(), patience.retries, supported_errors=(RedisConnectionError,))
+    lost = (RedisConnectionError, _ResetError)
+    return Retry(NoBackoff(), patience.retries, supported_errors=lost)  # type: ignore[arg-type]  # it catches any
 
 
 def _hosts(address: SplitResult) -> tuple[str | None, str | None, list[tuple[str, int]]]:

