@@ -5,7 +5,10 @@ Rules that hold here:
 - I9: a view is shown only when its filter contains every token up to its version, or without a filter.
 - A filter that cannot follow for `MAX_LAG_S` is left out: the exact store is asked about everybody until it can.
 - Whatever fails, the last view stays in service at its true age: it is measured from the court side's signed time, and
-  by a clock that nobody sets.
+  by a clock that nobody sets. A signed time ahead of this host's clock is told; no list becomes younger by being seen
+  again, so a clock that is behind hides no more than what was missed before the list was first seen.
+- A store that fell back (a stale replica, a failover) takes nothing back: neither a version, nor a signed time, nor the
+  parameters of a lower version in one epoch.
 
 A hint is only a reason to look. What is read is sealed and checked by the store's reader.
 """
@@ -15,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -30,6 +34,7 @@ from restriction.token import Secrets, TokenKeys
 
 POLL_INTERVAL_S: Final = 0.2
 MAX_LAG_S: Final = 2.0
+SKEW_ALARM_S: Final = 5.0  # signed times are whole seconds, and hosts that keep time at all are closer than this
 _log: Final = structlog.get_logger(__name__)
 
 OnView = Callable[[View], Awaitable[None]]
@@ -48,9 +53,10 @@ class Follower:
         self._reach: Reach | None = None
         self._build: asyncio.Task[Reach] | None = None
         self._behind_since_s: float | None = None
-        self._document: bytes | None = None
+        self._document: tuple[int, bytes | None] | None = None
         self._hinted = asyncio.Event()
         self.problem = "no list was read yet"
+        self.clock_skew_s = 0.0  # how far the court side's newest signed time was ahead of this host's clock when seen
 
     def current(self) -> View:
         """The view in service. Raises: NotReadyError while there is none."""
@@ -66,15 +72,21 @@ class Follower:
         announced = await self._store.announcement()
         if announced is None:
             raise NotReadyError("no list is announced: start the agent, or wait for its first load")
+        announced = self._latest_of(announced)
         if self._is_shown(announced):
             return
         self._floor.require_at_or_above(announced.state)
-        keys, parameters = self._keys_of(announced), await self._parameters()
+        keys, parameters = self._keys_of(announced), await self._parameters(announced.state.list_id.epoch)
         reach = await self._follow(announced)
         await asyncio.to_thread(self._floor.rise_to, announced.state)
         await self._show(
             View(announced, keys, parameters, None if reach is None else reach.filter, self._born_s(announced))
         )
+
+    def why_not_ready(self) -> str:
+        """What keeps this gateway from answering, and how each server of the store fares."""
+        fares = (f"{server.name} {server.breaker.name.lower()}" for server in self._store.servers())
+        return f"{self.problem} (store: {', '.join(fares)})"
 
     async def run(self) -> None:
         """Follow until cancelled: a step at every hint, and one at least every `POLL_INTERVAL_S`."""
@@ -89,6 +101,14 @@ class Follower:
             listener.cancel()
             if self._build is not None:
                 self._build.cancel()
+
+    def _latest_of(self, announced: Announcement) -> Announcement:
+        """What was announced, or what is shown where that differs by an earlier signed time alone."""
+        if self._view is None:
+            return announced
+        shown = self._view.announcement
+        is_earlier = announced.as_of < shown.as_of and replace(announced, as_of=shown.as_of) == shown
+        return shown if is_earlier else announced
 
     def _is_shown(self, announced: Announcement) -> bool:
         """Whether there is nothing to do: this is shown with a filter, and no better filter is ready."""
@@ -148,13 +168,14 @@ class Follower:
             raise SettingError(f"token key {key_id} is unknown here: bring the successor's line into the secret file")
         return self._keys[key_id]
 
-    async def _parameters(self) -> Parameters:
-        """The parameters in force, parsed again only when the document changed."""
-        document = await self._store.parameters()
+    async def _parameters(self, epoch: int) -> Parameters:
+        """The parameters in force, parsed again only when the document or the list's epoch changed."""
+        document = (epoch, await self._store.parameters())
         if self._view is not None and document == self._document:
             return self._view.parameters
         try:
-            parameters = await asyncio.to_thread(_parsed, document)
+            parameters = await asyncio.to_thread(_parsed, document[1])
+            self._require_no_older(parameters, epoch)
         except SettingError as error:
             if self._view is None:
                 raise
@@ -163,8 +184,26 @@ class Follower:
         self._document = document
         return parameters
 
+    def _require_no_older(self, parameters: Parameters, epoch: int) -> None:
+        view = self._view
+        if view is None or view.announcement.state.list_id.epoch != epoch:
+            return
+        if parameters.version < view.parameters.version:
+            raise SettingError(f"parameters: version {parameters.version} is older than those in force")
+
     def _born_s(self, announced: Announcement) -> float:
-        return self._clocks.monotonic() - max(0.0, self._clocks.wall() - announced.as_of)
+        """The monotonic instant of its signed time; for a signed time that was seen before, never a later one."""
+        ahead_s = announced.as_of - self._clocks.wall()
+        born_s = self._clocks.monotonic() - max(0.0, -ahead_s)
+        if self._view is not None and self._view.announcement.as_of == announced.as_of:
+            return min(born_s, self._view.born_s)
+        self._note_skew(max(0.0, ahead_s))
+        return born_s
+
+    def _note_skew(self, ahead_s: float) -> None:
+        if (ahead_s > SKEW_ALARM_S) != (self.clock_skew_s > SKEW_ALARM_S):
+            _log.warning("clock_skew", court_ahead_s=round(ahead_s, 1), alarm=ahead_s > SKEW_ALARM_S)
+        self.clock_skew_s = ahead_s
 
     async def _show(self, view: View) -> None:
         before, self._view = self._view, view

@@ -7,7 +7,7 @@ No label says anything about a subject: unit, measure, outcome and reason are co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gateway.question import Answer
+from liststore.base import ServerState
 from restriction.decision import Outcome, Reason
 from restriction.measures import Measure
 
@@ -39,10 +40,19 @@ class Tally:
 
 
 class GatewayCollector(Collector):
-    """The tally and the gauges as metric families. `gauges`: name to what it is and how it is read now."""
+    """The tally, the store's servers and the gauges as metric families.
 
-    def __init__(self, tally: Tally, gauges: dict[str, tuple[str, Callable[[], float]]]) -> None:
+    `gauges`: name to what it is and how it is read now.
+    """
+
+    def __init__(
+        self,
+        tally: Tally,
+        servers: Callable[[], Sequence[ServerState]],
+        gauges: dict[str, tuple[str, Callable[[], float]]],
+    ) -> None:
         self._tally = tally
+        self._servers = servers
         self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:
@@ -55,5 +65,20 @@ class GatewayCollector(Collector):
         for reason_word, count in tuple(self._tally.errors.items()):
             errors.add_metric([reason_word], count)
         yield errors
+        yield from _of_servers(self._servers())
         for name, (meaning, read) in self._gauges.items():
             yield GaugeMetricFamily(name, meaning, value=read())
+
+
+def _of_servers(servers: Sequence[ServerState]) -> Iterator[Metric]:
+    label = ("server",)
+    breakers = GaugeMetricFamily(
+        "lintel_store_breaker", "0 asked, 1 tried now and then, 2 not waited for.", labels=label
+    )
+    answers = CounterMetricFamily("lintel_store_answers", "Look-ups answered, by server of the store.", labels=label)
+    failures = CounterMetricFamily("lintel_store_failures", "Questions that a server left unanswered.", labels=label)
+    for server in servers:
+        breakers.add_metric([server.name], server.breaker)
+        answers.add_metric([server.name], server.answers)
+        failures.add_metric([server.name], server.failures)
+    yield from (breakers, answers, failures)

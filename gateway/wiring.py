@@ -75,7 +75,9 @@ async def serve(settings: Settings, serving: Serving, screening: type[Screener] 
         reflection = Reflection(lambda: serving.reflection or _is_sandbox(follower))
 
         server = GrpcServer((door.handlers(), reflection), health, admission)
-        stack.callback(_expose(serving.metrics_listen, GatewayCollector(tally, _gauges(core, admission))))
+        stack.callback(
+            _expose(serving.metrics_listen, GatewayCollector(tally, store.servers, _gauges(core, admission)))
+        )
         await server.start(serving.listen, server_credentials(*serving.tls) if serving.tls else None)
         duties = [asyncio.create_task(duty) for duty in (follower.run(), journal.keep_synced(), access.keep_current())]
         stack.push_async_callback(_end, duties)  # after the drain: what it answers is followed and synced like the rest
@@ -139,6 +141,10 @@ def _gauges(core: Core, admission: Admission) -> dict[str, tuple[str, Callable[[
         "lintel_list_age_seconds": (
             "Age of the court side's signed time.",
             of_view(lambda view: view.age_s(core.clocks.monotonic())),
+        ),
+        "lintel_clock_skew_seconds": (
+            "How far the court side's signed time was ahead of this host's clock when it was seen.",
+            lambda: core.follower.clock_skew_s,
         ),
         "lintel_filter_in_use": (
             "0 while the store is asked about everybody.",

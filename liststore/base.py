@@ -18,6 +18,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from liststore.breaker import BreakerState
+from liststore.effects import Confirmation, Effect
 from restriction.change import Change, ListState
 
 PARTITIONS: Final = 256
@@ -79,6 +81,16 @@ class FilterImage:
     image: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """How one server of a store fares as a gateway sees it: its breaker, and look-ups answered and failed so far."""
+
+    name: str
+    breaker: BreakerState
+    answers: int
+    failures: int
+
+
 class ListReader(Protocol):
     """What a gateway needs. Every method may raise StoreUnavailableError."""
 
@@ -104,11 +116,17 @@ class ListReader(Protocol):
         raises StoreUnavailableError, where its tokens would be missing from the filter.
         """
 
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        """What is known of these versions; one of which nothing is known, or no longer, is left out."""
+
     async def parameters(self) -> bytes | None:
         """The signed parameters document in service; empty when nothing was settled, None when it is lost."""
 
     def hints(self) -> AsyncIterator[int]:
         """Announced versions as they come. A hint only: lossy, possibly late; the follower also polls."""
+
+    def servers(self) -> tuple[ServerState, ...]:
+        """How each server fares, the primary first."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -157,11 +175,29 @@ class ListWriter(Protocol):
         older epoch or version than the one in service, or when another writer announced meanwhile.
         """
 
+    async def filter_image(self, generation: int) -> FilterImage | None:
+        """As for the reader. Raises: StoreNotWholeError when it is altered or foreign."""
+
+    async def parameters(self) -> bytes | None:
+        """As for the reader. Raises: StoreNotWholeError when they are altered or foreign."""
+
     async def put_filter_image(self, image: FilterImage) -> None:
         """Replace the ready-made filter."""
 
     async def put_parameters(self, document: bytes) -> None:
         """Replace the parameters document in service; empty says that nothing was settled."""
+
+    async def confirm(self, wait_s: float) -> Confirmation:
+        """See which configured replicas have all that was written so far, waiting at most about so long for them.
+
+        A store without replicas confirms at once. Raises: StoreUnavailableError when the primary is away.
+        """
+
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        """As for the reader."""
+
+    async def put_effects(self, effects: Sequence[Effect]) -> None:
+        """Keep these, each in place of that of the same version, or of the one `effects.KEPT` before."""
 
     async def drop(self, generation: Generation) -> None:
         """Delete a generation that is not in service. Raises: FencedError when it is."""

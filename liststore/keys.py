@@ -12,6 +12,8 @@ What belongs to the whole list carries another tag, so that pointer, additions a
 | `<prefix>{list}:additions:<generation>` | stream, entry `<version>-<page>`: sealed pages of added tokens |
 | `<prefix>{list}:filter:<generation>` | sealed `FilterImage` |
 | `<prefix>{list}:parameters` | sealed parameters document |
+| `<prefix>{list}:effect:<version modulo 1024>` | sealed `Effect` of that version |
+| `<prefix>{list}:mark`, `<prefix>{p3f}:mark` | what replicas are asked to show, to confirm what was written before |
 | `<prefix>{list}:hints` | channel of announced versions |
 """
 
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from liststore.base import PARTITIONS, RECORDS_PER_BUCKET, Generation
+from liststore.effects import KEPT
 from restriction.change import TOKEN_BYTES
 from restriction.errors import SettingError
 
@@ -110,6 +113,14 @@ class Keys:
     def additions(self, generation: int) -> str:
         """The stream of added tokens."""
         return f"{self.prefix}{{list}}:additions:{generation}"
+
+    def effect(self, version: int) -> str:
+        """When a version took effect; the same key as of the version `KEPT` before."""
+        return f"{self.prefix}{{list}}:effect:{version % KEPT}"
+
+    def mark(self, partition: int | None = None) -> str:
+        """The mark beside what belongs to the whole list, or to one partition."""
+        return f"{self.prefix}{{{'list' if partition is None else f'p{partition:02x}'}}}:mark"
 
     def filter_image(self, generation: int) -> str:
         """The ready-made filter."""

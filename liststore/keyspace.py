@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from liststore.effects import Confirmation
 from restriction.errors import StoreUnavailableError
 
 Row = list[bytes | None]
@@ -33,6 +34,31 @@ class News:
     channel: str
     version: int
     pages: Sequence[bytes]
+
+
+class Confirmer(Protocol):
+    """Knows a keyspace's replicas."""
+
+    async def confirm(self, wait_s: float) -> Confirmation:
+        """See `ListWriter.confirm`."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class Alone:
+    """The `Confirmer` of a store without replicas."""
+
+    async def confirm(self, wait_s: float) -> Confirmation:
+        """Nobody has to confirm anything."""
+        del wait_s
+        return Confirmation(0, 0)
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+ALONE: Final = Alone()
 
 
 class Keyspace(Protocol):

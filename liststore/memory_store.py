@@ -13,6 +13,7 @@ from liststore.base import ListReader, ListWriter
 from liststore.keys import Keys
 from liststore.keyspace import MAX_PAGES, News, Row, Swap
 from liststore.reader import KeyspaceReader
+from liststore.server import Server
 from liststore.writer import KeyspaceWriter
 from restriction.errors import StoreUnavailableError
 
@@ -90,7 +91,7 @@ class MemoryStore:
 
     def reader(self) -> ListReader:
         """A reader of this list."""
-        return KeyspaceReader(self.keyspace, self.keyspace, self.keys, self._key)
+        return KeyspaceReader([Server("memory", self.keyspace, self.keyspace)], self.keys, self._key)
 
     def writer(self) -> ListWriter:
         """A writer of this list."""

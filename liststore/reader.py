@@ -1,110 +1,216 @@
-"""The gateway's port over a keyspace: what it returns is whole, of the live generation and at or above the floor.
+"""The gateway's port over servers: what it returns is whole, of the live generation and at or above the floor.
 
-`quick` answers questions and has a patience of milliseconds; `bulk` carries what followers read and may take seconds.
+Rules that hold here:
+- Any server may answer whose head and bucket are fit, the primary first: a replica at or above the floor is as good as
+  the primary, and either is refused below it. What no server holds fit is the failure of the last one asked.
+- A question waits at most as long as `Bounds` says, whatever the servers do.
+- Whoever polls the announcement also tries the servers that did not answer: connections are open before the first
+  question, and few questions wait for a server that is known to be away.
+- Bulk reads, which may take seconds, go to servers that failed one lately only after all others.
+- Opening what was read gives way to questions: a turn of the event loop is about half a millisecond.
+
 Nothing is cached: every answer comes from a read of the same call.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
-from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head
+from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, ServerState
 from liststore.bucket import Bucket, open_bucket
+from liststore.effect_cells import read_effects
+from liststore.effects import Effect
 from liststore.keys import Keys, Place, place_of, places
 from liststore.keyspace import Keyspace, Row
 from liststore.seal import Kind, unseal
-from liststore.sealed import Step, decode_announcement, decode_filter_image, decode_head, join_pages
-from restriction.errors import StoreNotWholeError, StoreUnavailableError
+from liststore.sealed import Step, decode_announcement, decode_filter_image, decode_head, open_pages
+from liststore.server import Server
+from restriction.errors import GapError, StoreNotWholeError, StoreUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a question waits: for a server in whose stead another can answer, and for all servers together."""
+
+    server_s: float = 0.02
+    question_s: float = 0.05
+
+
+QUESTION_BOUNDS: Final = Bounds()
+
+SMALL_READ_S: Final = 1.0  # an announcement or a parameters document: milliseconds, unless the server is stuck
+BUCKETS_IN_A_TURN: Final = 8  # about 500 tokens
+T = TypeVar("T")
 
 
 class KeyspaceReader:
-    """A `ListReader` over any keyspace."""
+    """A `ListReader` over one or more servers of the same list, the primary first."""
 
-    def __init__(self, quick: Keyspace, bulk: Keyspace, keys: Keys, bucket_key: bytes) -> None:
-        self._quick = quick
-        self._bulk = bulk
+    def __init__(
+        self, servers: Sequence[Server], keys: Keys, bucket_key: bytes, bounds: Bounds = QUESTION_BOUNDS
+    ) -> None:
+        self._servers = tuple(servers)
         self._keys = keys
         self._key = bucket_key
+        self._bounds = bounds
 
     async def find(self, token: bytes, at: Announcement) -> bytes | None:
         """See `ListReader.find`."""
         place = place_of(at.generation, token)
-        (row,) = await self._quick.read([self._row(place)])
-        return self._open(place, row, at).find(token)
+        bucket = (await self._buckets([place], at))[place]
+        if isinstance(bucket, StoreUnavailableError):
+            raise bucket
+        return bucket.find(token)
 
     async def find_many(self, tokens: Sequence[bytes], at: Announcement) -> list[bytes | Exception | None]:
         """See `ListReader.find_many`."""
         asked = [place_of(at.generation, token) for token in tokens]
-        distinct = list(dict.fromkeys(asked))
-        rows = await self._quick.read([self._row(place) for place in distinct])
-        opened = {place: self._try_open(place, row, at) for place, row in zip(distinct, rows, strict=True)}
+        buckets = await self._buckets(list(dict.fromkeys(asked)), at)
         return [
-            bucket.find(token) if isinstance(bucket := opened[place], Bucket) else bucket
+            bucket.find(token) if isinstance(bucket := buckets[place], Bucket) else bucket
             for place, token in zip(asked, tokens, strict=True)
         ]
 
     async def announcement(self) -> Announcement | None:
         """See `ListReader.announcement`."""
-        raw = await read_cell(self._bulk, self._keys.announcement)
-        return None if raw is None else decode_announcement(self._key, raw)
+
+        async def read(keyspace: Keyspace) -> Announcement | None:
+            raw = await read_cell(keyspace, self._keys.announcement)
+            return None if raw is None else decode_announcement(self._key, raw)
+
+        for server in self._servers:
+            server.try_out([[self._keys.announcement]], self._bounds.server_s)
+        return await self._from_any(read, within_s=SMALL_READ_S)
 
     async def additions(self, generation: int, after: int, upto: int) -> list[bytes]:
         """See `ListReader.additions`."""
-        pages = await self._bulk.pages(self._keys.additions(generation), after)
-        return join_pages(self._key, Step(generation, after, upto), pages)
+
+        async def read(keyspace: Keyspace) -> list[bytes]:
+            pages = await keyspace.pages(self._keys.additions(generation), after)
+            tokens = list[bytes]()
+            for page in open_pages(self._key, Step(generation, after, upto), pages):
+                tokens += page
+                await asyncio.sleep(0)
+            return tokens
+
+        return await self._from_any(read)
 
     async def filter_image(self, generation: int) -> FilterImage | None:
         """See `ListReader.filter_image`."""
-        raw = await read_cell(self._bulk, self._keys.filter_image(generation))
-        if raw is None:
-            return None
-        image = decode_filter_image(self._key, raw)
-        if image.generation != generation:
-            raise StoreNotWholeError("filter: foreign: it belongs to another generation: build it anew")
-        return image
+
+        async def read(keyspace: Keyspace) -> FilterImage | None:
+            raw = await read_cell(keyspace, self._keys.filter_image(generation))
+            if raw is None:
+                return None
+            image = await asyncio.to_thread(decode_filter_image, self._key, raw)
+            if image.generation != generation:
+                raise StoreNotWholeError("filter: foreign: it belongs to another generation: build it anew")
+            return image
+
+        return await self._from_any(read)
 
     async def tokens(self, generation: Generation, at_least: int = 0) -> AsyncIterator[list[bytes]]:
         """See `ListReader.tokens`."""
         for partition in range(PARTITIONS):
-            buckets = places(generation, partition)
-            keys = [self._keys.head(generation.number, partition), *map(self._keys.bucket, buckets)]
-            head, *cells = whole_row((await self._bulk.read([keys]))[0])
-            check_head(decode_head(self._key, partition, head), generation, at_least)
-            opened = (open_bucket(self._key, place, raw) for place, raw in zip(buckets, cells, strict=True))
-            yield [token for bucket in opened for token in bucket.tokens()]
+            yield await self._from_any(functools.partial(self._tokens, places(generation, partition), at_least))
+
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        """See `ListReader.effects`."""
+        return await self._from_any(
+            lambda keyspace: read_effects(keyspace, self._keys, self._key, epoch, versions), within_s=SMALL_READ_S
+        )
 
     async def parameters(self) -> bytes | None:
         """See `ListReader.parameters`."""
-        raw = await read_cell(self._bulk, self._keys.parameters)
-        return None if raw is None else unseal(self._key, Kind.PARAMETERS, raw)
+
+        async def read(keyspace: Keyspace) -> bytes | None:
+            raw = await read_cell(keyspace, self._keys.parameters)
+            return None if raw is None else unseal(self._key, Kind.PARAMETERS, raw)
+
+        return await self._from_any(read, within_s=SMALL_READ_S)
 
     def hints(self) -> AsyncIterator[int]:
-        """See `ListReader.hints`."""
-        return self._bulk.hints(self._keys.hints)
+        """See `ListReader.hints`; a replica's would be the primary's."""
+        return self._servers[0].hints(self._keys.hints)
+
+    def servers(self) -> tuple[ServerState, ...]:
+        """See `ListReader.servers`."""
+        return tuple(server.state() for server in self._servers)
 
     async def close(self) -> None:
         """See `ListReader.close`."""
-        await self._quick.close()
-        await self._bulk.close()
+        for server in self._servers:
+            await server.close()
 
-    def _row(self, place: Place) -> tuple[str, str]:
-        return self._keys.head(place.generation.number, place.partition), self._keys.bucket(place)
+    async def _buckets(self, wanted: Sequence[Place], at: Announcement) -> dict[Place, Bucket | StoreUnavailableError]:
+        """Each bucket from the first server that holds it fit, or the failure of the last one."""
+        until_s = asyncio.get_running_loop().time() + self._bounds.question_s
+        opened = dict[Place, Bucket | StoreUnavailableError]()
+        for server in self._servers:
+            lacking = [place for place in wanted if not isinstance(opened.get(place), Bucket)]
+            if lacking:
+                opened |= await self._ask(server, lacking, at, until_s)
+        return opened
 
-    def _open(self, place: Place, row: Row | StoreUnavailableError, at: Announcement) -> Bucket:
-        raw_head, raw_bucket = whole_row(row)
-        head = decode_head(self._key, place.partition, raw_head)
-        check_head(head, at.generation, at.state.version)
-        if head.epoch != at.state.list_id.epoch:
-            raise StoreUnavailableError("head: of another epoch than the one in service: wait for the agent")
-        return open_bucket(self._key, place, raw_bucket)
+    async def _ask(
+        self, server: Server, wanted: Sequence[Place], at: Announcement, until_s: float
+    ) -> dict[Place, Bucket | StoreUnavailableError]:
+        if server is not self._servers[-1]:
+            until_s = min(until_s, asyncio.get_running_loop().time() + self._bounds.server_s)
+        try:
+            rows = await server.ask([self._row(place) for place in wanted], until_s)
+        except StoreUnavailableError as error:
+            return dict.fromkeys(wanted, error)
+        opened = dict[Place, Bucket | StoreUnavailableError]()
+        for number, (place, row) in enumerate(zip(wanted, rows, strict=True), 1):
+            opened[place] = self._try_open(place, row, at)
+            if number % BUCKETS_IN_A_TURN == 0:
+                await asyncio.sleep(0)
+        server.answers += sum(isinstance(bucket, Bucket) for bucket in opened.values())
+        return opened
 
     def _try_open(
         self, place: Place, row: Row | StoreUnavailableError, at: Announcement
     ) -> Bucket | StoreUnavailableError:
         try:
-            return self._open(place, row, at)
+            raw_head, raw_bucket = whole_row(row)
+            head = decode_head(self._key, place.partition, raw_head)
+            check_head(head, at.generation, at.state.version)
+            _check_epoch(head, at)
+            return open_bucket(self._key, place, raw_bucket)
         except StoreUnavailableError as error:
             return error
+
+    def _row(self, place: Place) -> tuple[str, str]:
+        return self._keys.head(place.generation.number, place.partition), self._keys.bucket(place)
+
+    async def _tokens(self, wanted: Sequence[Place], at_least: int, keyspace: Keyspace) -> list[bytes]:
+        """Every token of a whole partition."""
+        generation, partition = wanted[0].generation, wanted[0].partition
+        keys = [self._keys.head(generation.number, partition), *map(self._keys.bucket, wanted)]
+        head, *cells = whole_row((await keyspace.read([keys]))[0])
+        check_head(decode_head(self._key, partition, head), generation, at_least)
+        tokens = list[bytes]()
+        for number, (place, raw) in enumerate(zip(wanted, cells, strict=True), 1):
+            tokens += open_bucket(self._key, place, raw).tokens()
+            if number % BUCKETS_IN_A_TURN == 0:
+                await asyncio.sleep(0)
+        return tokens
+
+    async def _from_any(self, read: Callable[[Keyspace], Awaitable[T]], *, within_s: float | None = None) -> T:
+        """A bulk read from the first server that can give it. Raises: StoreUnavailableError, GapError of the last."""
+        now_s = asyncio.get_running_loop().time()
+        failure: StoreUnavailableError | GapError = StoreUnavailableError("store: no server")
+        for server in sorted(self._servers, key=lambda server: not server.bulk_breaker.lets_through(now_s)):
+            try:
+                return await server.read_bulk(read, within_s)
+            except (StoreUnavailableError, GapError) as error:
+                failure = error
+        raise failure
 
 
 def check_head(head: Head, generation: Generation, at_least: int) -> None:
@@ -113,6 +219,11 @@ def check_head(head: Head, generation: Generation, at_least: int) -> None:
         raise StoreNotWholeError("head: of another generation: reload the list")
     if head.version < at_least:
         raise StoreUnavailableError(f"head: at version {head.version}, below the floor {at_least}: a stale replica?")
+
+
+def _check_epoch(head: Head, at: Announcement) -> None:
+    if head.epoch != at.state.list_id.epoch:
+        raise StoreUnavailableError("head: of another epoch than the one in service: wait for the agent")
 
 
 def whole_row(row: Row | StoreUnavailableError) -> Row:

@@ -1,4 +1,4 @@
-"""Clients for every form of server address, with patience said out loud.
+"""Clients for every form of server address, with patience said out loud, and the one name of their errors.
 
 | address | server |
 |---|---|
@@ -28,9 +28,11 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.cluster import LoadBalancingStrategy
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException, RedisError
 
-from restriction.errors import SettingError
+from restriction.errors import SettingError, StoreUnavailableError
 
 Client = Redis | RedisCluster
 _DEFAULT_PORT: Final = 6379
@@ -47,10 +49,13 @@ class Patience:
     connections: int
 
 
-# Answering questions: a slow store is UNDETERMINED, so better soon; idle connections may be dead, so one retry.
-QUICK: Final = Patience(connect_s=0.05, read_s=0.02, retries=1, connections=64)
+# Answering questions: their own deadlines are shorter (`reader.Bounds`), and this is what a connection has that is
+# opened beside them; idle connections may be dead, so one retry.
+QUICK: Final = Patience(connect_s=0.25, read_s=0.1, retries=1, connections=64)
 # Followers and agents: whole partitions and filter images pass; no retry, since a script may have run unseen.
 BULK: Final = Patience(connect_s=1.0, read_s=10.0, retries=0, connections=8)
+# What uvloop raises, and the library passes on, where a connection that the other side has reset is written to.
+_ResetError: Final = RuntimeError
 
 
 def connect(url: str, patience: Patience) -> Client:
@@ -68,16 +73,41 @@ def connect(url: str, patience: Patience) -> Client:
     raise SettingError("store address: unknown scheme: use redis, rediss, unix, redis+sentinel or redis+cluster")
 
 
+def connect_replicas(url: str, patience: Patience) -> list[Client]:
+    """Clients of what can be read beside the primary: each named replica, or one client for all that are known there.
+
+    Raises: SettingError as `connect` and `replicas_of`.
+    """
+    named = replicas_of(url)
+    with _well_formed():
+        address = urlsplit(url)
+        if address.scheme == "redis+sentinel":
+            return [_sentinel(address, patience, replicas=True)]
+        if address.scheme == "redis+cluster":
+            return [_cluster(address, patience, replicas=True)]
+    return [connect(replica, patience) for replica in named]
+
+
 def replicas_of(url: str) -> tuple[str, ...]:
     """Addresses of the replicas that this address names, in its order; `connect` takes each.
 
-    Raises: SettingError when one is malformed or named twice.
+    Raises: SettingError when one is malformed, named twice or the primary itself.
     """
     with _well_formed():
         address, named = _without_replicas(url)
         if len(set(named)) < len(named):
             raise SettingError("store address: replica: one is named twice: name each once")
-        return tuple(_beside(address, replica) for replica in named)
+        replicas = tuple(_beside(address, replica) for replica in named)
+        if _text(address) in replicas:
+            raise SettingError("store address: replica: the primary itself is named: leave it out")
+        return replicas
+
+
+def beside(url: str, host: str, port: int) -> str:
+    """The address of one server of those behind a Sentinel's or a cluster's address."""
+    address = urlsplit(url)
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return _beside(SplitResult("redis", address.netloc, "", "", ""), place)
 
 
 def _without_replicas(url: str) -> tuple[SplitResult, list[str]]:
@@ -109,6 +139,15 @@ def _text(address: SplitResult) -> str:
 
 
 @contextmanager
+def renamed() -> Iterator[None]:
+    """The seam where the library's errors get our one name. Raises: StoreUnavailableError."""
+    try:
+        yield
+    except (RedisError, RedisClusterException, OSError, _ResetError) as error:
+        raise StoreUnavailableError(f"store: {type(error).__name__}") from error
+
+
+@contextmanager
 def _well_formed() -> Iterator[None]:
     try:
         yield
@@ -130,14 +169,14 @@ def _direct(url: str, patience: Patience) -> Client:
     return Redis.from_pool(pool)
 
 
-def _sentinel(address: SplitResult, patience: Patience) -> Client:
+def _sentinel(address: SplitResult, patience: Patience, *, replicas: bool = False) -> Client:
     user, password, hosts = _hosts(address)
     service = address.path.strip("/")
     if not service:
         raise ValueError("no service")
     timeouts = {"socket_timeout": patience.read_s, "socket_connect_timeout": patience.connect_s}
     sentinel = Sentinel(hosts, sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]  # the library leaves it so
-    primary: Redis = sentinel.master_for(
+    client: Redis = (sentinel.slave_for if replicas else sentinel.master_for)(
         service,
         username=user,
         password=password,
@@ -147,13 +186,14 @@ def _sentinel(address: SplitResult, patience: Patience) -> Client:
         retry=_retry(patience),
         protocol=2,
     )
-    return primary
+    return client
 
 
-def _cluster(address: SplitResult, patience: Patience) -> Client:
+def _cluster(address: SplitResult, patience: Patience, *, replicas: bool = False) -> Client:
     user, password, hosts = _hosts(address)
     return RedisCluster(
         startup_nodes=[ClusterNode(host, port) for host, port in hosts],
+        load_balancing_strategy=LoadBalancingStrategy.RANDOM_REPLICA if replicas else None,
         username=user,
         password=password,
         max_connections=patience.connections,
@@ -165,7 +205,8 @@ def _cluster(address: SplitResult, patience: Patience) -> Client:
 
 
 def _retry(patience: Patience) -> Retry:
-    return Retry(NoBackoff(), patience.retries, supported_errors=(RedisConnectionError,))
+    lost = (RedisConnectionError, _ResetError)
+    return Retry(NoBackoff(), patience.retries, supported_errors=lost)  # type: ignore[arg-type]  # it catches any
 
 
 def _hosts(address: SplitResult) -> tuple[str | None, str | None, list[tuple[str, int]]]:

@@ -1,4 +1,4 @@
-"""The keyspace on a Redis or Valkey server, and the seam where its client's errors get our one name.
+"""The keyspace on a Redis or Valkey server.
 
 Scripts touch keys of one slot, all declared, so one server, Sentinel and a cluster run the same text.
 A command that is cancelled or times out closes its connection, so its late reply can reach nobody else.
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from redis.exceptions import NoPermissionError, NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
 
 from liststore.keyspace import MAX_PAGES, News, Row, Swap
-from liststore.redis_client import Client
+from liststore.redis_client import Client, renamed
 from restriction.errors import SettingError, StoreUnavailableError
 
 _log = logging.getLogger(__name__)
@@ -63,7 +62,7 @@ class RedisKeyspace:
     async def read(self, rows: Sequence[Sequence[str]]) -> list[Row | StoreUnavailableError]:
         """See `Keyspace.read`."""
         if len(rows) == 1:  # the hot path: a pipeline costs more than the command
-            with _renamed():
+            with renamed():
                 return [await self._client.execute_command("MGET", *rows[0])]
         return [
             StoreUnavailableError(f"store: {type(reply).__name__}") if isinstance(reply, Exception) else reply
@@ -73,7 +72,7 @@ class RedisKeyspace:
     async def put(self, cells: Mapping[str, bytes]) -> None:
         """See `Keyspace.put`."""
         await self._require_noeviction()
-        with _renamed():
+        with renamed():
             await self._client.execute_command("MSET", *(part for cell in cells.items() for part in cell))
 
     async def swap(self, swaps: Sequence[Swap]) -> list[bool]:
@@ -97,18 +96,18 @@ class RedisKeyspace:
 
     async def pages(self, stream: str, after: int) -> list[bytes]:
         """See `Keyspace.pages`."""
-        with _renamed():
+        with renamed():
             entries = await self._client.execute_command("XRANGE", stream, after + 1, "+")
         return [fields[b"page"] for _, fields in entries]
 
     async def remove(self, keys: Sequence[str]) -> None:
         """See `Keyspace.remove`."""
-        with _renamed():
+        with renamed():
             await self._client.execute_command("UNLINK", *keys)
 
     async def hints(self, channel: str) -> AsyncIterator[int]:
         """See `Keyspace.hints`."""
-        with _renamed():
+        with renamed():
             await self._client.initialize()  # a cluster's subscription needs to know the nodes beforehand
             async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
                 await subscription.subscribe(channel)
@@ -119,7 +118,7 @@ class RedisKeyspace:
 
     async def close(self) -> None:
         """See `Keyspace.close`."""
-        with _renamed():
+        with renamed():
             await self._client.aclose()
 
     async def _run(self, script: Script, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -139,7 +138,7 @@ class RedisKeyspace:
         """Replies in order, errors in place."""
         if not commands:
             return []
-        with _renamed():
+        with renamed():
             async with self._client.pipeline(transaction=False) as pipe:
                 for command in commands:
                     pipe.execute_command(*command)
@@ -150,7 +149,7 @@ class RedisKeyspace:
         if self._evicts_nothing:
             return
         try:
-            with _renamed():
+            with renamed():
                 policy = (await self._client.config_get("maxmemory-policy")).get("maxmemory-policy")
         except StoreUnavailableError as error:
             if not isinstance(error.__cause__, NoPermissionError | ResponseError):
@@ -160,11 +159,3 @@ class RedisKeyspace:
             if policy != "noeviction":
                 raise SettingError(f"store: maxmemory-policy is {policy}: set it to noeviction")
         self._evicts_nothing = True
-
-
-@contextmanager
-def _renamed() -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, RedisClusterException, OSError) as error:
-        raise StoreUnavailableError(f"store: {type(error).__name__}") from error

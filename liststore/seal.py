@@ -30,6 +30,7 @@ class Kind(enum.Enum):
     ADDITIONS = b"lintel additions"
     FILTER = b"lintel filter"
     PARAMETERS = b"lintel params"
+    EFFECT = b"lintel effect"
 
 
 def seal(key: bytes, kind: Kind, payload: bytes) -> bytes:

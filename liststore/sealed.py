@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -92,11 +92,16 @@ def encode_pages(key: bytes, step: Step, tokens: Sequence[bytes]) -> list[bytes]
 
 
 def join_pages(key: bytes, wanted: Step, pages: Iterable[bytes]) -> list[bytes]:
-    """Tokens of the consecutive steps that cover `wanted`, possibly some more.
+    """All tokens that `open_pages` gives."""
+    return [token for page in open_pages(key, wanted, pages) for token in page]
 
-    Raises: GapError when the pages do not cover it; StoreNotWholeError when one is altered or foreign.
+
+def open_pages(key: bytes, wanted: Step, pages: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Tokens, a page at a time, of the consecutive steps that cover `wanted`, possibly some more.
+
+    Raises: GapError, at the end, when the pages do not cover it; StoreNotWholeError when one is altered or foreign.
     """
-    reached, expected, tokens = wanted.after, 0, list[bytes]()
+    reached, expected = wanted.after, 0
     for raw in pages:
         if reached >= wanted.upto:
             break
@@ -104,9 +109,8 @@ def join_pages(key: bytes, wanted: Step, pages: Iterable[bytes]) -> list[bytes]:
         generation, after, upto, number, count = _PAGE.unpack_from(payload)
         if generation != wanted.generation or number != expected or after > reached:
             break
-        tokens += [payload[at : at + TOKEN_BYTES] for at in range(_PAGE.size, len(payload), TOKEN_BYTES)]
+        yield [payload[at : at + TOKEN_BYTES] for at in range(_PAGE.size, len(payload), TOKEN_BYTES)]
         expected = (number + 1) % count
         reached = upto if expected == 0 else reached
     if reached < wanted.upto:
         raise GapError(f"additions: history reaches version {reached} of {wanted.upto}: read the whole list anew")
-    return tokens

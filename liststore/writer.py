@@ -6,19 +6,23 @@ carries the digest of its content, equal heads mean equal content, and a second 
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, Move
 from liststore.bucket import Bucket, encode_bucket, open_bucket
+from liststore.effect_cells import encode_effect, read_effects
+from liststore.effects import Confirmation, Effect
 from liststore.keys import Keys, Place, place_of, places, spread
-from liststore.keyspace import Keyspace, News, Swap
+from liststore.keyspace import ALONE, Confirmer, Keyspace, News, Swap
 from liststore.reader import check_head, read_cell, whole_row
-from liststore.seal import Kind, seal
+from liststore.seal import Kind, seal, unseal
 from liststore.sealed import (
     Step,
     decode_announcement,
+    decode_filter_image,
     decode_head,
     encode_announcement,
     encode_filter_image,
@@ -34,8 +38,9 @@ CHANGES_PER_TRIP: Final = 2_048  # buckets of 5 KB: a trip stays near 10 MB, and
 class KeyspaceWriter:
     """A `ListWriter` over any keyspace."""
 
-    def __init__(self, keyspace: Keyspace, keys: Keys, bucket_key: bytes) -> None:
+    def __init__(self, keyspace: Keyspace, keys: Keys, bucket_key: bytes, confirmer: Confirmer = ALONE) -> None:
         self._keyspace = keyspace
+        self._confirmer = confirmer
         self._keys = keys
         self._key = bucket_key
 
@@ -120,6 +125,16 @@ class KeyspaceWriter:
         if not await self._keyspace.announce(swap, news):
             raise FencedError("announcement: another writer announced meanwhile: read it again")
 
+    async def filter_image(self, generation: int) -> FilterImage | None:
+        """See `ListWriter.filter_image`."""
+        raw = await read_cell(self._keyspace, self._keys.filter_image(generation))
+        return None if raw is None else await asyncio.to_thread(decode_filter_image, self._key, raw)
+
+    async def parameters(self) -> bytes | None:
+        """See `ListWriter.parameters`."""
+        raw = await read_cell(self._keyspace, self._keys.parameters)
+        return None if raw is None else unseal(self._key, Kind.PARAMETERS, raw)
+
     async def put_filter_image(self, image: FilterImage) -> None:
         """See `ListWriter.put_filter_image`."""
         cell = encode_filter_image(self._key, image)
@@ -128,6 +143,20 @@ class KeyspaceWriter:
     async def put_parameters(self, document: bytes) -> None:
         """See `ListWriter.put_parameters`."""
         await self._keyspace.put({self._keys.parameters: seal(self._key, Kind.PARAMETERS, document)})
+
+    async def confirm(self, wait_s: float) -> Confirmation:
+        """See `ListWriter.confirm`."""
+        return await self._confirmer.confirm(wait_s)
+
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        """See `ListWriter.effects`."""
+        return await read_effects(self._keyspace, self._keys, self._key, epoch, versions)
+
+    async def put_effects(self, effects: Sequence[Effect]) -> None:
+        """See `ListWriter.put_effects`."""
+        cells = {self._keys.effect(effect.version): encode_effect(self._key, effect) for effect in effects}
+        if cells:
+            await self._keyspace.put(cells)
 
     async def drop(self, generation: Generation) -> None:
         """See `ListWriter.drop`."""
@@ -141,6 +170,7 @@ class KeyspaceWriter:
 
     async def close(self) -> None:
         """See `ListWriter.close`."""
+        await self._confirmer.close()
         await self._keyspace.close()
 
     async def _announced(self) -> tuple[bytes | None, Announcement | None]:

@@ -39,9 +39,9 @@ class Lags:
 
 def run(subjects: int, lifts: int, seed: int) -> dict[str, Any]:
     """The figures of one run."""
-    probes = [_probe(place) for place in range(lifts)]
+    probes = [probe(place) for place in range(lifts)]
     with standing(subjects, seed) as house:
-        report = house.stage.submit(line for probe in probes for line in probe.lines(house.sample.today))
+        report = house.stage.submit(line for each in probes for line in each.lines(house.sample.today))
         house.stage.await_serving(report["version"])
         lags, tally = asyncio.run(_measure(house, probes))
     return {
@@ -66,20 +66,20 @@ async def _measure(house: House, probes: list[Fixed]) -> tuple[Lags, Tally]:
         background = asyncio.create_task(
             load.run_singly(questions(house.sample, house.sample.seed), LANES, stopping.is_set)
         )
-        for probe in probes:
-            await _lift(house, by_sector["hotel"], probe, lags)
+        for each in probes:
+            await _lift(house, by_sector["hotel"], each, lags)
         stopping.set()
         await background
     return lags, load.tally
 
 
-async def _lift(house: House, hotel: Caller, probe: Fixed, lags: Lags) -> None:
+async def _lift(house: House, hotel: Caller, whom: Fixed, lags: Lags) -> None:
     """Lift one person and take the time of the last RESTRICTED. Raises: TimeoutError when it never ends."""
-    asked, today = probe.question(house.sample.today), house.sample.today
+    asked, today = whom.question(house.sample.today), house.sample.today
     async with asyncio.timeout(GIVE_UP_S):
         while not await _is_restricted(hotel, asked):
             pass
-        _, lift = replace(probe, state="LIFTED").lines(today)
+        _, lift = replace(whom, state="LIFTED").lines(today)
         started = last_restricted = time.monotonic()
         submit = asyncio.create_task(asyncio.to_thread(_submit, house, lift))
         while not submit.done() or time.monotonic() - last_restricted < SETTLED_S:
@@ -104,6 +104,7 @@ async def _is_restricted(hotel: Caller, asked: Question) -> bool:
     return bool(answer.outcome == answer_pb2.OUTCOME_RESTRICTED)
 
 
-def _probe(place: int) -> Fixed:
+def probe(place: int) -> Fixed:
+    """Somebody whom no sample lists, restricted from lodging."""
     paper = documents.resident(FIRST_PROBE + place)
     return Fixed(f"probe-{place}", "RESTRICTED", "LODGE", f"沙盒探{place}", paper)

@@ -2,7 +2,8 @@
 
 A document is one zstd frame around one protobuf message of `lintel.feed.v1`.
 Rules that hold for every document taken in:
-- Nothing is expanded before its frame has stated a size, and nothing whose stated size is above its limit.
+- Nothing is expanded before its frame has stated a size and a window, and nothing whose are above its limit.
+- Nothing is made into objects before its items were counted: an item of two bytes becomes an object of a hundred.
 - It is canonical: tokens have 16 bytes, ascend strictly and are unique, records are canonical, no field is unknown, no
   byte trails, and writing it again gives the same message.
 - Counts, lengths and versions are checked here; whether a document follows on the list held is decided in
@@ -34,7 +35,7 @@ from restriction.change import (
     Snapshot,
 )
 from restriction.errors import RefusedListError
-from restriction.record import is_canonical
+from restriction.record import FINGERPRINT_BYTES, is_canonical
 
 ENVIRONMENTS: Final = ("live", "sandbox")
 # 2,000 changes of common size are 0.2 MB; a record may hold many parts, so leave room for 2 KiB each.
@@ -46,6 +47,11 @@ MAX_CHUNK_BYTES: Final = 64 << 20
 MAX_KEY_ID_CHARS: Final = 64
 MAX_LIST_NAME_CHARS: Final = 64
 _PARTITIONS: Final = 256
+# Besides its items a message has two fields; a few to spare, so that a small one is told its own fault.
+_MAX_OTHER_FIELDS: Final = 16
+# A record in a chunk: its token, and the shortest record with its tag and length.
+_MIN_BYTES_A_RECORD: Final = TOKEN_BYTES + 2 + FINGERPRINT_BYTES + 1
+_VARINT, _LENGTH_DELIMITED, _ONE_BYTE_TAG = 0, 2, 0x80
 _SHA256_BYTES: Final = 32
 # Protobuf numbers lanes from one because zero is "unspecified"; the domain numbers them from zero.
 _LANE_TO_WIRE: Final = {Lane.EASE: feed_pb2.LANE_EASE, Lane.BURDEN: feed_pb2.LANE_BURDEN}
@@ -67,7 +73,7 @@ def encode_delta(delta: Delta) -> bytes:
 
 def decode_delta(raw: bytes) -> Delta:
     """The delta of this file. Raises: RefusedListError."""
-    message = _open(raw, feed_pb2.Delta(), MAX_DELTA_BYTES)
+    message = _open(raw, feed_pb2.Delta(), MAX_DELTA_BYTES, MAX_CHANGES_PER_DELTA)
     _require(len(message.changes) <= MAX_CHANGES_PER_DELTA, "delta has too many changes", "LIST_OVERSIZED")
     after = _state_from_wire(message.after)
     _require(message.base_version < after.version, "delta does not lead to a later version")
@@ -91,7 +97,7 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
 
 def decode_snapshot(raw: bytes) -> Snapshot:
     """The manifest of this file. Raises: RefusedListError."""
-    message = _open(raw, feed_pb2.Snapshot(), MAX_MANIFEST_BYTES)
+    message = _open(raw, feed_pb2.Snapshot(), MAX_MANIFEST_BYTES, _PARTITIONS)
     _require(len(message.chunks) <= _PARTITIONS, "snapshot has too many chunks", "LIST_OVERSIZED")
     chunks = tuple(_chunk_from_wire(chunk) for chunk in message.chunks)
     partitions = [chunk.partition for chunk in chunks]
@@ -118,10 +124,11 @@ def decode_chunk(raw: bytes, chunk: Chunk) -> dict[bytes, bytes]:
     """Records by token of the file that `chunk` describes. Raises: RefusedListError."""
     _require(len(raw) == chunk.length, "chunk has another length than its manifest says")
     _require(hashlib.sha256(raw).digest() == chunk.sha256, "chunk has another SHA-256 than its manifest says")
-    message = _open(raw, feed_pb2.ChunkBody(), chunk.expanded)
+    message = _open(raw, feed_pb2.ChunkBody(), chunk.expanded, chunk.expanded // _MIN_BYTES_A_RECORD)
     _require(message.partition == chunk.partition, "chunk is of another partition than its manifest says")
     _require(len(message.tokens) == TOKEN_BYTES * len(message.records), "chunk has more tokens than records, or fewer")
-    tokens = [message.tokens[at : at + TOKEN_BYTES] for at in range(0, len(message.tokens), TOKEN_BYTES)]
+    packed = message.tokens  # each access copies it
+    tokens = [packed[at : at + TOKEN_BYTES] for at in range(0, len(packed), TOKEN_BYTES)]
     _require_ascending(tokens)
     _require(all(token[0] == chunk.partition for token in tokens), "chunk holds a token of another partition")
     for record in message.records:
@@ -137,7 +144,7 @@ def _close(message: Message, max_bytes: int) -> bytes:
     return zstandard.ZstdCompressor(level=3).compress(plain)
 
 
-def _open(raw: bytes, empty: _MessageT, max_bytes: int) -> _MessageT:
+def _open(raw: bytes, empty: _MessageT, max_bytes: int, max_items: int) -> _MessageT:
     kind = type(empty).__name__
     # A frame may be a little longer than its content when that does not compress.
     _require(len(raw) <= max_bytes + (max_bytes >> 6) + 1024, f"{kind} is too long", "LIST_OVERSIZED")
@@ -145,13 +152,38 @@ def _open(raw: bytes, empty: _MessageT, max_bytes: int) -> _MessageT:
         expanded = zstandard.frame_content_size(raw)
         _require(expanded <= max_bytes, f"{kind} expands beyond its limit", "LIST_OVERSIZED")
         _require(expanded > 0, f"{kind} does not state its size")
+        window = zstandard.get_frame_parameters(raw).window_size
+        _require(window <= max_bytes, f"{kind} asks for too large a window", "LIST_OVERSIZED")
         plain = zstandard.ZstdDecompressor().decompress(raw, allow_extra_data=False)
+        _require(_has_at_most(max_items + _MAX_OTHER_FIELDS, plain), f"{kind} has too many items", "LIST_OVERSIZED")
         empty.ParseFromString(plain)
-    except (zstandard.ZstdError, DecodeError) as error:
+    except (zstandard.ZstdError, DecodeError, IndexError) as error:
         raise RefusedListError("LIST_FORGED", f"{kind} cannot be read; fetch it again") from error
     empty.DiscardUnknownFields()
     _require(empty.SerializeToString(deterministic=True) == plain, f"{kind} is not canonical")
     return empty
+
+
+def _has_at_most(limit: int, plain: bytes) -> bool:
+    """Whether these bytes of a message hold so many fields or fewer, unless they cannot be read beyond them.
+
+    Raises: IndexError when they end within a field.
+    """
+    at, size, fields = 0, len(plain), 0
+    while at < size and fields <= limit:
+        tag = plain[at]
+        if tag >= _ONE_BYTE_TAG or tag & 7 not in {_VARINT, _LENGTH_DELIMITED}:
+            raise DecodeError("a field that no message of ours has")
+        number = shift = 0
+        while True:
+            at += 1
+            number |= (plain[at] & 0x7F) << shift
+            if plain[at] < _ONE_BYTE_TAG:
+                break
+            shift += 7
+        at += 1 + (number if tag & 7 == _LENGTH_DELIMITED else 0)
+        fields += 1
+    return fields <= limit
 
 
 def _state_to_wire(state: ListState) -> feed_pb2.ListState:

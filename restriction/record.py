@@ -29,6 +29,7 @@ _PART: Final = struct.Struct("<B8sIIIHBBB")
 _GRANT: Final = struct.Struct("<HHHH")
 _EXEMPTION: Final = struct.Struct("<HHH")
 _HEADER_BYTES: Final = FINGERPRINT_BYTES + 1
+_ENDS_AT: Final = struct.calcsize("<B8sII")
 _COUNTS_AT: Final = _PART.size - 3  # the counts of names, grants and exemptions close the fixed fields of a part
 
 
@@ -111,6 +112,22 @@ def is_canonical(raw: bytes) -> bool:
         names, grants, exemptions = raw[counts], raw[counts + 1], raw[counts + 2]
         at += _PART.size + NAME_TOKEN_BYTES * names + _GRANT.size * grants + _EXEMPTION.size * exemptions
     return at == size
+
+
+def form_of(raw: bytes) -> bytes:
+    """What decoding and deciding depend on: canonical records of one form differ in tokens, reference, court and begin.
+
+    Those are compared or copied and never calculated with, so whoever has tried one record of a form has tried all.
+    """
+    pieces, at = [raw[FINGERPRINT_BYTES:_HEADER_BYTES]], _HEADER_BYTES
+    for _ in range(raw[FINGERPRINT_BYTES]):
+        counts = at + _COUNTS_AT
+        names, grants, exemptions = raw[counts], raw[counts + 1], raw[counts + 2]
+        after_names = at + _PART.size + NAME_TOKEN_BYTES * names
+        end = after_names + _GRANT.size * grants + _EXEMPTION.size * exemptions
+        pieces += raw[at : at + 1], raw[at + _ENDS_AT : at + _PART.size], raw[after_names:end]
+        at = end
+    return b"".join(pieces)
 
 
 def _encode_part(part: Part) -> bytes:

@@ -2,6 +2,8 @@
 
 The demo, the end-to-end tests, the fault runs and the load tests all stand on this stage, so what they show is what an
 operator runs.
+Whoever needs other parts (a store of their own, several gateways) says in a subclass how each is started, by
+`command_of` and `environment_of`; the rest is the same.
 Every process is started through the `lintel` command, in its own home, on loopback, and ended with the stage; a
 process killed by a test is started again with `start`.
 """
@@ -95,6 +97,10 @@ class Stage:
         }
         return [*LINTEL, *commands[part]]
 
+    def environment_of(self, part: str) -> Mapping[str, str]:  # noqa: ARG002 - here every part has the same
+        """The environment of one long-running part."""
+        return self.environment
+
     def start(self, *parts: str) -> None:
         """Start these parts; what they print goes to `home/logs/PART.log`."""
         logs = self.home / "logs"
@@ -103,7 +109,8 @@ class Stage:
             with (logs / f"{part}.log").open("ab") as log:
                 self.running[part] = subprocess.Popen(  # noqa: S603 - our own command with our own arguments
                     self.command_of(part),
-                    env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                    env=self.environment_of(part), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    start_new_session=True,
                 )  # fmt: skip
 
     def kill(self, part: str) -> None:
@@ -121,10 +128,10 @@ class Stage:
         raise ProcessLookupError(f"no valkey-server in {folder}")
 
     def stop(self) -> None:
-        """Ask every part to end, gateway first, and return when they and the embedded store have."""
-        for part in ("gateway", "agent", "court"):
-            if part in self.running:
-                self._end(self.running.pop(part))
+        """Ask every part to end, the last started first, and return when they and the embedded store have."""
+        while self.running:
+            _, child = self.running.popitem()
+            self._end(child)
         deadline_s = time.monotonic() + STOP_TIMEOUT_S
         with contextlib.suppress(ProcessLookupError):
             while self.store_pid() and time.monotonic() < deadline_s:
@@ -161,7 +168,8 @@ class Stage:
         return status.ready and status.version >= version
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -171,7 +179,7 @@ def prepare(home: Path, sectors: Iterable[str]) -> Stage:
     """A stage with court, token secret and one sandbox unit per sector under `home`; nothing runs yet."""
     court = home / "court"
     stage = Stage(
-        home, _free_port(), _free_port(), _free_port(),
+        home, free_port(), free_port(), free_port(),
         settings.for_child({
             "LINTEL_HOME": str(home / "home"),
             "LINTEL_TOKEN_SECRET_FILE": str(court / "token.secret"),

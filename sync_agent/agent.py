@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from liststore.base import Announcement
+from sync_agent.acknowledger import Acknowledger
 from sync_agent.alarms import DISK, FEED, STORE, Alarms
 from sync_agent.announcer import Announcer
 from sync_agent.applier import Applier
@@ -37,6 +38,7 @@ class Rooms:
     applier: Applier
     announcer: Announcer
     images: FilterImages
+    acknowledger: Acknowledger
 
 
 class Agent:
@@ -48,6 +50,7 @@ class Agent:
         self._applier = rooms.applier
         self._announcer = rooms.announcer
         self._images = rooms.images
+        self.acknowledger = rooms.acknowledger
         self.alarms = alarms
         self._report = report
         self.in_service: Announcement | None = None
@@ -60,20 +63,26 @@ class Agent:
         with self.alarms.watching(STORE):
             applied = await self._applier.apply(self._copy, self.sync_once)
             self.in_service = await self._announcer.announce(applied, self._copy.parameters)
+            if self.in_service is not None:
+                self.acknowledger.announced(self.in_service.state)
         self._tell()
 
     async def run(self, stop: asyncio.Event, interval_s: float) -> None:
         """Pass after pass until `stop` is set; a pass under way is finished first."""
-        refresh = asyncio.create_task(self._images.keep(lambda: self.in_service))
+        duties = [
+            asyncio.create_task(self._images.keep(lambda: self.in_service)),
+            asyncio.create_task(self.acknowledger.run()),
+        ]
         try:
             while not stop.is_set():
                 await self.sync_once()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), interval_s)
         finally:
-            refresh.cancel()
-            with suppress(asyncio.CancelledError):
-                await refresh
+            for duty in duties:
+                duty.cancel()
+                with suppress(asyncio.CancelledError):
+                    await duty
 
     def _tell(self) -> None:
         """Say what is in service and what is wrong."""

@@ -25,6 +25,7 @@ MEANINGS: Final = {
     "LIST_GAP": "the feed's deltas do not follow on what is held",
     "LIST_WRONG": "the feed is of another list, environment or epoch",
     "LIST_OVERSIZED": "a document is larger than its limit",
+    "LIST_UNFIT": "a document stops or overloads whoever uses it",
     "DIGEST_MISMATCH": "the list does not come out as signed",
     "COPY_DAMAGED": "the verified copy on disk is not whole",
     "KEY_UNKNOWN": "no installed token secret is the list's",

@@ -4,8 +4,9 @@ Rules:
 - A change is written only when the digests of all partitions, as they would be after it, add up to the signed one.
 - What eases is written before what burdens, and every partition reaches the version before it is announced.
 - A few damaged partitions are written anew from the copy, where the digest comes out with them.
-- Where deltas do not lead on (nothing announced, another list or key, a gap, a digest that does not come out, a store
-  that lost much), the whole list is loaded into a generation of its own beside the one in service.
+- Where a gap parts what is in service from what is held, only what differs is written, in place and in the same order.
+- Where that does not lead on (nothing announced, another list or key, too much that differs, a digest that does not
+  come out, a store that lost much), the whole list is loaded into a generation of its own beside the one in service.
 - An announcement that is lost counts as this agent's last one, until its generation proves otherwise.
 - The store is never moved backward: what another agent has brought further stays.
 - A state that did not come out is fetched anew once and then left alone; the last good list stays in service.
@@ -16,7 +17,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +30,7 @@ from sync_agent.copy import VerifiedCopy, VerifiedList
 from sync_agent.digests import Found, digest_of, plan
 from sync_agent.last import LastAnnounced, stored_announcement
 from sync_agent.loader import Loaded, Loader, Meanwhile, Source, bucket_bits_for
+from sync_agent.mover import Mover
 from sync_agent.scrubber import Scrubber
 
 _log = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ _FEW: Final = 16
 _ATTEMPTS: Final = 2
 # Buckets may grow to four times their target before the list is spread over more of them.
 _CROWDED_BITS: Final = 2
+# Told what is in effect, before anything that burdens is written: see `Acknowledger.eased`.
+Eased = Callable[[ListState, ListState], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +60,19 @@ class _Step:
     announced: Announcement
     held: VerifiedList
     changes: tuple[Change, ...]
+    is_in_service: bool = True
 
 
 class Applier:
     """Writes one list into one store."""
 
-    def __init__(self, store: ListWriter, secrets: Secrets, loader: Loader, last: LastAnnounced) -> None:
+    def __init__(self, store: ListWriter, secrets: Secrets, loader: Loader, last: LastAnnounced, eased: Eased) -> None:
         self._store = store
         self._keys = {keys.key_id: keys for keys in (secrets.current, secrets.successor) if keys}
         self._loader = loader
+        self._mover = Mover(store)
         self._last = last
+        self._eased = eased
         self._scrubber = Scrubber(store)
         self._failures = Counter[ListState]()
         self._loading = False
@@ -81,6 +89,9 @@ class Applier:
             return None
         way = held.way_from(announced.state) if announced is not None else None
         source = Source(copy, held)
+        if announced is not None and way is None and _may_move(announced.state, held.state):
+            applied = await self._move(source, announced)
+            return applied or await self._load(source, announced, meanwhile)
         if announced is None or way is None or (not self._loading and _is_crowded(announced.generation, held)):
             return await self._load(source, announced, meanwhile)
         step = _Step(announced, held, copy.changes(way))
@@ -127,6 +138,8 @@ class Applier:
         await self._store.write(generation, steps.ease)
         for partition, records in rebuilt.items():
             await self._store.restore(generation, partition, records, heads[partition])
+        if step.is_in_service:
+            self._eased(step.announced.state, state)
         await self._store.write(generation, steps.rest)
         return applied
 
@@ -150,26 +163,51 @@ class Applier:
             return None
         return await self._advance(step, rebuilt)
 
+    async def _move(self, source: Source, announced: Announcement) -> Applied | None:
+        """Write in place what differs; None when a load is better, or is under way."""
+        if self._loading:  # it soon finds that its snapshot is gone, and the next pass moves
+            return None
+        generation, held = announced.generation, source.held
+        key = self._keys_of(held.state).digest_key
+        heads = await self._scrubber.heads(generation)
+        if len(heads) < PARTITIONS:
+            return None
+        _log.info("no deltas lead to version %d: what differs is looked for", held.state.version)
+        try:
+            with self._judging(source):
+                changes = await self._mover.changes(source, generation, heads, key)
+            return None if changes is None else await self._advance(_Step(announced, held, changes), {})
+        except StoreNotWholeError as error:
+            _log.warning("the store is not whole and is loaded anew: %s", error)
+            return None
+
     async def _load(self, source: Source, announced: Announcement | None, meanwhile: Meanwhile) -> Applied | None:
         """The list in a generation of its own; None in a pass that a load makes in its pauses."""
         if self._loading:
             return None
-        held, copy, state = source.held, source.copy, source.held.state
-        if self._failures[state] >= _ATTEMPTS:
-            raise RefusedListError("DIGEST_MISMATCH", f"version {state.version} is left alone; a later one is awaited")
-        keys = self._keys_of(state)
+        keys = self._keys_of(source.held.state)
         above = announced.generation.number if announced else 0
         self._loading = True
         try:
-            loaded = await self._loader.load(source, keys, above, meanwhile)
+            with self._judging(source):
+                loaded = await self._loader.load(source, keys, above, meanwhile)
+        finally:
+            self._loading = False
+        return await self._catch_up(source.copy, loaded)
+
+    @contextmanager
+    def _judging(self, source: Source) -> Iterator[None]:
+        """Prove a list: one that does not come out is fetched anew once, then left alone. Raises: RefusedListError."""
+        held, copy, state = source.held, source.copy, source.held.state
+        if self._failures[state] >= _ATTEMPTS:
+            raise RefusedListError("DIGEST_MISMATCH", f"version {state.version} is left alone; a later one is awaited")
+        try:
+            yield
         except RefusedListError:
             if copy.held is None or copy.held.snapshot == held.snapshot:  # else its files went with the older snapshot
                 self._failures = Counter({state: self._failures[state] + 1})
                 copy.discard()
             raise
-        finally:
-            self._loading = False
-        return await self._catch_up(copy, loaded)
 
     async def _catch_up(self, copy: VerifiedCopy, loaded: Loaded) -> Applied:
         """What was loaded, brought to what the copy holds by now. Raises: FencedError when no deltas lead there."""
@@ -178,7 +216,7 @@ class Applier:
         applied = None
         if held is not None and way is not None:
             at_load = Announcement(loaded.generation, loaded.state, held.as_of)
-            applied = await self._advance(_Step(at_load, held, copy.changes(way)), {})
+            applied = await self._advance(_Step(at_load, held, copy.changes(way), is_in_service=False), {})
         if applied is None:
             raise FencedError("the list moved on during its load, and is loaded anew")
         await self._loader.put_image(loaded, applied.state.version, applied.additions)
@@ -195,6 +233,11 @@ class Applier:
 
 def _is_behind(state: ListState, other: ListState) -> bool:
     return (state.list_id.epoch, state.version) < (other.list_id.epoch, other.version)
+
+
+def _may_move(announced: ListState, held: ListState) -> bool:
+    """Whether one list under one key is to go forward: only then does a follower learn what was added."""
+    return (announced.list_id, announced.key_id) == (held.list_id, held.key_id) and announced.version < held.version
 
 
 def _is_crowded(generation: Generation, held: VerifiedList) -> bool:

@@ -22,9 +22,10 @@ from rich.progress import TaskID
 import settings
 from liststore import embedded
 from liststore.wiring import open_writer
-from restriction.errors import NotReadyError, SettingError
+from restriction.errors import NotReadyError, SettingError, StoreUnavailableError
 from settings import Settings, token_secret
 from sync_agent.agent import Agent
+from sync_agent.canary import Canary
 from sync_agent.fetcher import FeedSource, Progress
 from sync_agent.report import STATUS_FILE, read_report
 from sync_agent.wiring import AgentPlace, build_agent
@@ -63,16 +64,18 @@ def _options(command: _Command) -> _Command:
 def run(feed: str, root: Path, state: Path, interval_s: float) -> None:
     """Follow the feed until SIGTERM or Ctrl-C; a pass under way has five seconds to finish."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    place = AgentPlace(FeedSource(feed, root.read_bytes()), state)
-    asyncio.run(_run(place, settings.current(), interval_s))
+    with Canary(time.monotonic) as canary:
+        canary.start()  # it is ready when the first document has come
+        place = AgentPlace(FeedSource(feed, root.read_bytes()), state, canary)
+        asyncio.run(_run(place, settings.current(), interval_s))
 
 
 @agent.command()
 @_options
 def once(feed: str, root: Path, state: Path) -> None:
     """Make one pass and say what is in service."""
-    place = AgentPlace(FeedSource(feed, root.read_bytes()), state)
-    asyncio.run(_once(place, settings.current()))
+    with Canary(time.monotonic) as canary:
+        asyncio.run(_once(AgentPlace(FeedSource(feed, root.read_bytes()), state, canary), settings.current()))
 
 
 @agent.command()
@@ -101,6 +104,8 @@ async def _run(place: AgentPlace, current: Settings, interval_s: float) -> None:
 async def _once(place: AgentPlace, current: Settings) -> None:
     async with _agent(place, current) as following:
         await following.sync_once()
+        with suppress(StoreUnavailableError):  # the pass has said so
+            await following.acknowledger.turn()
     alarms = "; ".join(alarm.message for alarm in following.alarms.raised)
     if following.in_service is None or alarms:
         raise NotReadyError(alarms or "nothing is in service; see whether the feed has a list")

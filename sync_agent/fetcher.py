@@ -4,9 +4,12 @@ Rules:
 - Nothing leaves this room that is not under the chain of signatures from the pinned root; what it means is decided in
   `restriction.trusted_list`.
 - A look at the small timestamp file comes first: when it is the one already accepted, nothing else is asked for.
-- Sizes are checked against the limits of `restriction.envelope` before a byte is asked for.
+- Sizes are checked against the limits here and in `restriction.envelope` before a byte is asked for.
+- Each document is tried in a process of its own (`sync_agent.canary`) before this one decodes it, and each chunk before
+  it is put in its place.
 
-python-tuf reads the clock itself (expiry) and blocks; it runs in a thread, one updater at a time.
+python-tuf reads the clock itself (expiry) and blocks; it runs in a thread, one updater at a time. Its own store of
+metadata is made durable here.
 """
 
 from __future__ import annotations
@@ -26,14 +29,29 @@ from restriction.change import Chunk, ListId, Snapshot
 from restriction.envelope import MAX_DELTA_BYTES, MAX_MANIFEST_BYTES, decode_snapshot
 from restriction.errors import RefusedListError, SettingError
 from restriction.listing import AS_OF_FIELD, LIST_FIELD, PARAMETERS_PATH, Listing, Step, snapshot_path
-from settings.files import replace_file
+from settings.files import replace_file, sync_directory
 from sync_agent.transport import Transport, renamed
+from sync_agent.trial import Kind, Trial
 
 MAX_TIMESTAMP_BYTES: Final = 16 << 10
 MAX_PARAMETERS_BYTES: Final = 4 << 20
+# python-tuf reads JSON whole, which takes twenty times its size in memory. 300 deltas are listed in 80 kB.
+_BOUNDS: Final = UpdaterConfig(
+    root_max_length=64 << 10,
+    timestamp_max_length=MAX_TIMESTAMP_BYTES,
+    snapshot_max_length=16 << 10,
+    targets_max_length=512 << 10,
+)
 # A frame may be a little longer than its content when that does not compress.
 _FRAMING: Final = 1.02
 
+_MAX_BYTES: Final = {
+    Kind.DELTA: MAX_DELTA_BYTES,
+    Kind.SNAPSHOT: MAX_MANIFEST_BYTES,
+    Kind.PARAMETERS: MAX_PARAMETERS_BYTES,
+}
+
+Tryer = Callable[[Kind, bytes, Chunk | None], None]
 Progress = Callable[[str, int, int], None]
 
 
@@ -84,25 +102,37 @@ class Fetched:
 class _Verified:
     """What one refresh has verified."""
 
-    updater: Updater
     timestamp: bytes
     as_of: int
     files: Mapping[str, TargetFile]
 
 
-class FeedFetcher:
-    """Reads one feed by its URL, trusting what the pinned root leads to."""
+class _DurableUpdater(Updater):
+    """An updater whose files survive a power loss whole."""
 
-    def __init__(self, source: FeedSource, directory: Path, transport: Transport, progress: Progress) -> None:
+    def _persist_file(self, filename: str, data: bytes) -> None:
+        replace_file(Path(filename), data)
+
+
+class FeedFetcher:
+    """Reads one feed by its URL, trusting what the pinned root leads to.
+
+    `newest` is the newest version that was seen signed, whether or not it could be had.
+    Unless the host has a process for it, documents are tried in this one.
+    """
+
+    def __init__(
+        self, source: FeedSource, directory: Path, transport: Transport, progress: Progress, tryer: Tryer | None = None
+    ) -> None:
         self._url = source.url.rstrip("/")
         self._root = source.root
         self._metadata = directory / "metadata"
-        self._targets = directory / "incoming"
         self._chunks = directory
         self._transport = transport
         self._progress = progress
+        self._try = tryer or Trial()
+        self.newest = 0
         self._metadata.mkdir(parents=True, exist_ok=True)
-        self._targets.mkdir(exist_ok=True)
 
     async def fetch(self, held: Held) -> Fetched | None:
         """What is newer than `held`; None when its timestamp is the newest.
@@ -117,27 +147,28 @@ class FeedFetcher:
             return None if newest == held.timestamp else self._documents(self._refresh(), held)
 
     def _refresh(self) -> _Verified:
-        updater = Updater(
-            str(self._metadata), f"{self._url}/metadata/", str(self._targets), f"{self._url}/targets/",
-            self._transport, UpdaterConfig(timestamp_max_length=MAX_TIMESTAMP_BYTES), bootstrap=self._root,
-        )  # fmt: skip
+        updater = _DurableUpdater(
+            str(self._metadata), f"{self._url}/metadata/", fetcher=self._transport, config=_BOUNDS, bootstrap=self._root
+        )
         updater.refresh()
+        sync_directory(self._metadata)  # the link to the newest root
         # The updater lists no targets, but what it has verified it leaves in its directory.
         raw = (self._metadata / "timestamp.json").read_bytes()
         as_of = Metadata[Timestamp].from_bytes(raw).signed.unrecognized_fields.get(AS_OF_FIELD)
         if type(as_of) is not int:
             raise RefusedListError("LIST_FORGED", "the timestamp does not say as_of; the last good list stays")
         targets = Metadata[Targets].from_file(str(self._metadata / "targets.json")).signed
-        return _Verified(updater, raw, as_of, targets.targets)
+        return _Verified(raw, as_of, targets.targets)
 
     def _documents(self, verified: _Verified, held: Held) -> Fetched:
         listing = Listing.of(verified.files)
+        self.newest = listing.newest
         way = None if held.version is None else listing.way(held.version)
         newer = listing.snapshot is not None and listing.snapshot > (-1 if held.snapshot is None else held.snapshot)
         snapshot = None
         if way is None or (held.wants_snapshot and newer):
             snapshot, way = self._snapshot(verified, listing)
-        deltas = tuple(self._document(verified, step.path, MAX_DELTA_BYTES) for step in way)
+        deltas = tuple(self._document(verified, step.path, Kind.DELTA) for step in way)
         parameters = self._parameters(verified, held.parameters)
         return Fetched(verified.timestamp, verified.as_of, listing.newest, snapshot, deltas, parameters)
 
@@ -147,7 +178,7 @@ class FeedFetcher:
             raise RefusedListError(
                 "LIST_GAP", "the feed's deltas do not follow on its snapshot; the last good list stays"
             )
-        snapshot = decode_snapshot(self._document(verified, snapshot_path(listing.snapshot), MAX_MANIFEST_BYTES))
+        snapshot = decode_snapshot(self._document(verified, snapshot_path(listing.snapshot), Kind.SNAPSHOT))
         for done, chunk in enumerate(snapshot.chunks, 1):
             self._chunk(chunk)
             self._progress("fetching the snapshot", done, len(snapshot.chunks))
@@ -164,19 +195,21 @@ class FeedFetcher:
             raise RefusedListError(
                 "LIST_FORGED", "a chunk has another SHA-256 than its manifest says; it is fetched again"
             )
+        self._try(Kind.CHUNK, content, chunk)
         replace_file(path, content)
 
     def _parameters(self, verified: _Verified, held: bytes | None) -> bytes | None:
         target = verified.files.get(PARAMETERS_PATH)
         if target is None or (held is not None and target.hashes["sha256"] == hashlib.sha256(held).hexdigest()):
             return None
-        return self._document(verified, PARAMETERS_PATH, MAX_PARAMETERS_BYTES)
+        return self._document(verified, PARAMETERS_PATH, Kind.PARAMETERS)
 
-    def _document(self, verified: _Verified, path: str, max_bytes: int) -> bytes:
-        target = verified.files[path]
+    def _document(self, verified: _Verified, path: str, kind: Kind) -> bytes:
+        target, max_bytes = verified.files[path], _MAX_BYTES[kind]
         if target.length > max_bytes * _FRAMING:
             raise RefusedListError("LIST_OVERSIZED", f"{path} has {target.length} bytes, at most {max_bytes} are taken")
-        local = Path(verified.updater.download_target(target))
-        content = local.read_bytes()
-        local.unlink()
+        url = f"{self._url}/targets/{target.get_prefixed_paths()[0]}"
+        content = self._transport.download_bytes(url, target.length)
+        target.verify_length_and_hashes(content)
+        self._try(kind, content, None)
         return content

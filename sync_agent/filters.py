@@ -1,5 +1,7 @@
 """Ready-made filter images, made anew from the store now and then, so that a gateway starts in seconds.
 
+An image that the store lost or altered is made anew at the next look; until then gateways build their own filters.
+
 An image holds every token of its generation up to its version and may hold more; a gateway adds what came since.
 Tokens that were lifted leave the filter only here.
 """
@@ -12,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from liststore.base import PARTITIONS, Announcement, FilterImage, ListWriter
-from restriction.errors import FitnessError
+from restriction.errors import FitnessError, StoreNotWholeError
 from restriction.filter import FilterStamp
 from sync_agent.loader import empty_filter
 
@@ -29,18 +31,25 @@ class FilterImages:
         self._interval_s = interval_s
 
     async def keep(self, in_service: Callable[[], Announcement | None]) -> None:
-        """Refresh the image at every interval in which the list moved, until cancelled."""
+        """Refresh the image at every interval in which the list moved or the image was lost, until cancelled."""
         last = in_service()
         while True:
             await asyncio.sleep(self._interval_s)
             announced = in_service()
-            if announced is None or (last is not None and announced.state == last.state):
+            if announced is None:
                 continue
             try:
-                await self.refresh(announced)
+                if last is None or announced.state != last.state or not await self._is_there(announced):
+                    await self.refresh(announced)
                 last = announced
             except FitnessError as error:
                 _log.warning("the filter image is not refreshed, the older one stays: %s", error)
+
+    async def _is_there(self, announced: Announcement) -> bool:
+        try:
+            return await self._store.filter_image(announced.generation.number) is not None
+        except StoreNotWholeError:
+            return False
 
     async def refresh(self, announced: Announcement) -> None:
         """Make the image of what the generation holds now. Raises: StoreUnavailableError, FilterFullError."""

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from liststore.base import ListWriter
 from restriction.token import Secrets
+from sync_agent.acknowledger import Acknowledger
 from sync_agent.agent import Agent, Rooms
 from sync_agent.alarms import Alarms
 from sync_agent.announcer import Announcer
 from sync_agent.applier import Applier
 from sync_agent.copy import VerifiedCopy
-from sync_agent.fetcher import FeedFetcher, FeedSource, Progress
+from sync_agent.fetcher import FeedFetcher, FeedSource, Progress, Tryer
 from sync_agent.filters import FilterImages
 from sync_agent.last import LastAnnounced
 from sync_agent.loader import Loader
@@ -25,10 +26,12 @@ from sync_agent.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class AgentPlace:
-    """Where an agent gets its list, and where it keeps its own files."""
+    """Where an agent gets its list and how, where it keeps its own files, and where it has documents tried."""
 
     source: FeedSource
     state_directory: Path
+    canary: Tryer
+    transport: Transport | None = None  # HTTP unless given
 
 
 def build_agent(
@@ -41,12 +44,14 @@ def build_agent(
     copy = VerifiedCopy(directory, pinned)
     last = LastAnnounced(directory / "announced.json", pinned)
     spares = Spares(directory / "generations.json", clock)
+    acknowledger = Acknowledger(store, clock)
     rooms = Rooms(
-        FeedFetcher(place.source, directory, Transport(time.monotonic), progress),
+        FeedFetcher(place.source, directory, place.transport or Transport(time.monotonic), progress, place.canary),
         copy,
-        Applier(store, secrets, Loader(store, spares, progress), last),
+        Applier(store, secrets, Loader(store, spares, progress), last, acknowledger.eased),
         Announcer(store, spares, last),
         FilterImages(store),
+        acknowledger,
     )
     alarms = Alarms(clock)
     return Agent(rooms, alarms, Report(directory / STATUS_FILE, alarms))

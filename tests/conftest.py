@@ -11,7 +11,7 @@ import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-pytest_plugins = ["tests.fakes.valkey", "tests.fakes.stores", "tests.fakes.doors"]
+pytest_plugins = ["tests.fakes.valkey", "tests.fakes.stores", "tests.fakes.doors", "tests.fakes.replicas"]
 
 # Machines are shared, so a slow example is no finding.
 # In CI the same commit gives the same examples, and a failing one is shown as found: shrinking it may take minutes.

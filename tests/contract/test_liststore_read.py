@@ -1,9 +1,10 @@
-"""The rules of `liststore.base.ListReader`, in one body, on every store."""
+"""The rules of `liststore.base.ListReader`, in one body, on every store, also on a replica in its primary's stead."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -22,6 +23,12 @@ from tests.fakes.stores import (
     at_version,
     token_of,
 )
+
+
+@pytest.fixture(params=["memory", "memory_replica", "redis", "redis_cluster", "redis_replica"])
+def store(request: pytest.FixtureRequest) -> Store:
+    return cast("Store", request.getfixturevalue(request.param))
+
 
 # --- find -----------------------------------------------------------------------------------------------------------
 

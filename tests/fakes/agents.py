@@ -11,7 +11,9 @@ from liststore.memory_store import MemoryStore
 from restriction.change import Digest
 from restriction.token import Secrets
 from sync_agent.agent import Agent
-from sync_agent.fetcher import FeedSource
+from sync_agent.fetcher import FeedSource, Tryer
+from sync_agent.transport import Transport
+from sync_agent.trial import Trial
 from sync_agent.wiring import AgentPlace, build_agent
 from tests.fakes.list_publisher import KEYS, SECRETS
 
@@ -29,10 +31,12 @@ class AgentHost:
     clock: Callable[[], float]
     secrets: Secrets = SECRETS
     store: MemoryStore = field(default_factory=lambda: MemoryStore(KEYS.bucket_key))
+    canary: Tryer = field(default_factory=Trial)  # in this process, which is quicker to start
+    transport: Transport | None = None
 
     def start(self, writer: ListWriter | None = None) -> Agent:
         """A new agent process on this machine."""
-        place = AgentPlace(self.source, self.directory)
+        place = AgentPlace(self.source, self.directory, self.canary, self.transport)
         return build_agent(place, writer or self.store.writer(), self.secrets, no_progress, self.clock)
 
     def lose_store(self) -> None:

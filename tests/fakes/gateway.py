@@ -14,7 +14,18 @@ from gateway.question import Clocks, Question, decision_ids
 from gateway.screener import Screener
 from gateway.views import View
 from ledger.journal import Journal, Told, read_records
-from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, ListReader, ListWriter, Move
+from liststore.base import (
+    PARTITIONS,
+    Announcement,
+    FilterImage,
+    Generation,
+    Head,
+    ListReader,
+    ListWriter,
+    Move,
+    ServerState,
+)
+from liststore.effects import Effect
 from liststore.memory_store import MemoryStore
 from restriction.calendar import Span, day_of
 from restriction.change import Change, Digest, Lane, ListId, ListState
@@ -183,6 +194,10 @@ class OpenReader:
         image: FilterImage | None = await self._call("filter_image", generation)
         return image
 
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        known: dict[int, Effect] = await self._call("effects", epoch, versions)
+        return known
+
     async def parameters(self) -> bytes | None:
         document: bytes | None = await self._call("parameters")
         return document
@@ -196,6 +211,9 @@ class OpenReader:
 
     def hints(self) -> AsyncIterator[int]:
         return self.inner.hints()
+
+    def servers(self) -> tuple[ServerState, ...]:
+        return self.inner.servers()
 
     async def close(self) -> None:
         await self.inner.close()

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from publisher.feed import Feed
-from publisher.folding import publish_snapshot, write_snapshot
+from publisher.folding import KEPT_DELTAS, publish_snapshot, write_snapshot
 from publisher.heartbeat import FeedServer
 from publisher.publish import publish_queued
 from publisher.sign import OnlineSigners, create_keys, sign_root
@@ -111,6 +111,12 @@ class ListPublisher:
         """Where the signed metadata lies."""
         return self.directory / "feed" / "metadata"
 
+    def reopen(self) -> None:
+        """Sign with the keys that lie there now, the present metadata first."""
+        self.feed = Feed(self.directory / "feed", OnlineSigners(self.directory / "keys"))
+        with self.feed.lock():
+            self.feed.replace({}, (), self.feed.state, self.clock())
+
     def publish(self, *changes: Change) -> ListState:
         """Queue these changes and sign all that wait."""
         self.book.queue(changes)
@@ -126,6 +132,15 @@ class ListPublisher:
         """Vouch that nothing newer exists."""
         with self.feed.lock():
             self.feed.heartbeat(self.clock())
+
+    def outdate(self) -> None:
+        """Sign fifty deltas that change nothing, and a snapshot, so that whoever is behind needs the snapshot."""
+        state = self.feed.state
+        for _ in range(KEPT_DELTAS + 1):
+            base, state = state.version, replace(state, version=state.version + 1)
+            self.sign_delta(base, state)
+        self.book.state = state
+        self.publish_snapshot()
 
     def sign_delta(self, base_version: int, after: ListState, *changes: Change) -> None:
         """Sign a delta that says whatever the caller wants, true or not."""

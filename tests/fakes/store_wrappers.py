@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from liststore.base import Announcement, FilterImage, Generation, Head, ListWriter, Move
+from liststore.effects import Confirmation, Effect
 
 
 class Cut(Exception):  # noqa: N818 it stands for a power cut, which is no error of anybody's
@@ -60,6 +61,12 @@ class WatchedWriter:
         self.announcements.append(announcement)
         self._done()
 
+    async def filter_image(self, generation: int) -> FilterImage | None:
+        return await self._inner.filter_image(generation)
+
+    async def parameters(self) -> bytes | None:
+        return await self._inner.parameters()
+
     async def put_filter_image(self, image: FilterImage) -> None:
         self._before()
         await self._inner.put_filter_image(image)
@@ -69,6 +76,15 @@ class WatchedWriter:
         self._before()
         await self._inner.put_parameters(document)
         self._done()
+
+    async def confirm(self, wait_s: float) -> Confirmation:
+        return await self._inner.confirm(wait_s)
+
+    async def effects(self, epoch: int, versions: Sequence[int]) -> dict[int, Effect]:
+        return await self._inner.effects(epoch, versions)
+
+    async def put_effects(self, effects: Sequence[Effect]) -> None:
+        await self._inner.put_effects(effects)
 
     async def drop(self, generation: Generation) -> None:
         self._before()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -13,9 +15,11 @@ from redis import Redis
 from liststore.base import PARTITIONS, Announcement, Generation, ListReader, ListWriter, Move
 from liststore.keys import Keys
 from liststore.keyspace import Keyspace, News, Swap
-from liststore.memory_store import MemoryStore
-from liststore.redis_client import BULK, connect
+from liststore.memory_store import MemoryKeyspace
+from liststore.reader import Bounds, KeyspaceReader
+from liststore.redis_client import BULK, QUICK, connect
 from liststore.redis_keyspace import RedisKeyspace
+from liststore.server import Server
 from liststore.wiring import open_reader, open_writer
 from liststore.writer import KeyspaceWriter
 from restriction.change import Change, Lane
@@ -23,6 +27,7 @@ from tests.fakes.liststore import BUCKET_KEY, digest_of, head_of, put_list
 
 GENERATION = Generation(7, 1, "k1")
 KEYS = Keys()
+UNHURRIED = Bounds(server_s=5.0, question_s=5.0)  # where what is answered matters, and not when
 
 
 def token_of(number: int, partition: int = 0) -> bytes:
@@ -84,14 +89,28 @@ class Store:
 
 @pytest.fixture
 def memory() -> Store:
-    ours, theirs = MemoryStore(BUCKET_KEY), MemoryStore(bytes(32))
-    theirs.keyspace = ours.keyspace
-    cells = ours.keyspace.cells
+    return _in_memory(())
+
+
+@pytest.fixture
+def memory_replica(tmp_path: Path) -> Store:
+    """A store that is read as the replica of a primary that is away."""
+    away = RedisKeyspace(connect(f"unix://{tmp_path}/none", QUICK))
+    return _in_memory([Server("primary", away, away)])
+
+
+def _in_memory(before: Sequence[Server]) -> Store:
+    keyspace = MemoryKeyspace()
+    ours, theirs = (
+        KeyspaceReader([*before, Server("memory", keyspace, keyspace)], KEYS, key, UNHURRIED)
+        for key in (BUCKET_KEY, bytes(32))
+    )
+    cells = keyspace.cells
     return Store(
-        ours.reader(),
-        ours.writer(),
-        Overtaken(ours.keyspace),
-        theirs.reader(),
+        ours,
+        KeyspaceWriter(keyspace, KEYS, BUCKET_KEY),
+        Overtaken(keyspace),
+        theirs,
         cells.get,
         cells.__setitem__,
         cells.__delitem__,
@@ -112,10 +131,19 @@ async def redis_cluster(valkey_cluster_server: str) -> AsyncIterator[Store]:
             yield store
 
 
-async def _served(valkey_url: str, valkey_client: Redis) -> AsyncIterator[Store]:
+@pytest.fixture
+async def redis_replica(valkey_url: str, valkey_client: Redis) -> AsyncIterator[Store]:
+    """A store that is read as the replica of a primary that is away."""
+    with tempfile.TemporaryDirectory() as nowhere:
+        async for store in _served(valkey_url, valkey_client, f"unix://{nowhere}/none?replica={valkey_url[7:]}"):
+            yield store
+
+
+async def _served(valkey_url: str, valkey_client: Redis, read_at: str | None = None) -> AsyncIterator[Store]:
+    read_at = read_at or valkey_url
     store = Store(
-        open_reader(valkey_url, BUCKET_KEY), open_writer(valkey_url, BUCKET_KEY),
-        Overtaken(RedisKeyspace(connect(valkey_url, BULK))), open_reader(valkey_url, bytes(32)),
+        open_reader(read_at, BUCKET_KEY, bounds=UNHURRIED), open_writer(valkey_url, BUCKET_KEY),
+        Overtaken(RedisKeyspace(connect(valkey_url, BULK))), open_reader(read_at, bytes(32), bounds=UNHURRIED),
         lambda key: cast("bytes | None", valkey_client.get(key)),
         valkey_client.set, valkey_client.delete,
     )  # fmt: skip

@@ -110,7 +110,8 @@ class Link:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         self._tasks.add(task)
         try:
-            with contextlib.suppress(OSError, asyncio.CancelledError):  # cancelled: the proxy itself is ending
+            # Cancelled: the proxy itself is ending. A RuntimeError is uvloop's word for a transport that is closed.
+            with contextlib.suppress(OSError, RuntimeError, asyncio.CancelledError):
                 await self._carry(reader, writer)
         finally:
             _reset(writer)
@@ -209,7 +210,8 @@ async def _connect(upstream: Address) -> tuple[asyncio.StreamReader, asyncio.Str
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Close at once; over TCP the other side gets a RST."""
-    with contextlib.suppress(OSError):  # it is closed already
-        own = cast("socket.socket", writer.get_extra_info("socket"))
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    own = cast("socket.socket | None", writer.get_extra_info("socket"))
+    with contextlib.suppress(OSError, ValueError):  # it is closed already; of uvloop's there is none, or a void one
+        if own is not None:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()

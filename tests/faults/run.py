@@ -26,7 +26,11 @@ from tests.faults.plan import Outcome, Plan
 
 Experiment = Callable[[Plan], Outcome]
 # By name: the module whose `run` it is, imported only when it is run. A new experiment is a row here.
-EXPERIMENTS: Final[Mapping[str, str]] = {}
+EXPERIMENTS: Final[Mapping[str, str]] = {
+    "cancels": "tests.faults.cancels",
+    "store_faults": "tests.faults.store_faults",
+    "chaos": "tests.faults.chaos",
+}
 REPORTS: Final = Path("var/faults")  # not committed
 
 

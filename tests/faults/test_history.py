@@ -95,6 +95,10 @@ def test_a_long_call_does_not_hide_the_short_one_that_ended_before() -> None:
     assert rules(answers) == ["I5"]
 
 
+def test_a_fall_is_measured_from_the_highest_and_not_from_the_last() -> None:
+    assert rules([answer(1, 2, NO, 9), answer(3, 4, NO, 8), answer(5, 6, NO, 8)]) == ["I5", "I5"]
+
+
 @dataclass(frozen=True)
 class World:
     """A history that a correct list gave."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +12,30 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from liststore.keys import place_of
 from publisher.folding import KEPT_DELTAS, compact
-from restriction.change import MAX_DELTAS, Change, Lane
+from restriction.change import DIGEST_BYTES, MAX_DELTAS, Change, Lane
+from sync_agent.agent import Agent
 from sync_agent.fetcher import FeedSource
+from sync_agent.transport import Transport
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.list_publisher import ListPublisher, lifted, listed, record_of, token_of
 from tests.fakes.store_wrappers import Cut, WatchedWriter
 
 UNREACHABLE = "http://127.0.0.1:1"
+
+
+class NotingTransport(Transport):
+    """A transport that notes what is asked for."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        super().__init__(monotonic)
+        self.asked: list[str] = []
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        self.asked.append(url)
+        return super()._fetch(url)
 
 
 async def test_what_is_signed_is_in_service_after_one_pass(court: ListPublisher, host: AgentHost) -> None:
@@ -54,6 +72,18 @@ async def test_a_heartbeat_moves_the_age_and_nothing_else(
     assert before is not None
     assert await writer.announcement() == agent.in_service == replace(before, as_of=before.as_of + 2)
     assert len(writer.moves) == moves
+
+
+async def test_an_idle_pass_asks_for_the_timestamp_alone(court: ListPublisher, host: AgentHost) -> None:
+    court.publish(listed(1))
+    host.transport = NotingTransport(time.monotonic)
+    agent = host.start()
+    await agent.sync_once()
+    assert any("targets" in url for url in host.transport.asked)
+    host.transport.asked.clear()
+    for _ in range(3):
+        await agent.sync_once()
+    assert [url.rpartition("/")[2] for url in host.transport.asked] == ["timestamp.json"] * 3
 
 
 async def test_parameters_are_there_even_when_nothing_was_settled(court: ListPublisher, host: AgentHost) -> None:
@@ -140,25 +170,97 @@ async def test_a_snapshot_made_of_the_feed_is_the_list_and_does_not_disturb_a_fo
     assert await newcomer.stored() == await host.stored() == court.book.records
 
 
-async def test_an_agent_that_slept_through_a_gap_loads_the_snapshot_beside_and_switches(
-    court: ListPublisher, host: AgentHost, clock: FakeClock
-) -> None:
-    court.publish(listed(1))
+@pytest.fixture
+async def gapped(court: ListPublisher, host: AgentHost, monkeypatch: pytest.MonkeyPatch) -> Agent:
+    """An agent with tokens 1 and 300 in service, that slept while the feed left out the deltas it would need."""
+    court.publish(listed(1), listed(300))
     agent = host.start()
     await agent.sync_once()
-    before = agent.in_service
-    for number in range(60):
-        court.publish(listed(number, court=3))
+    monkeypatch.setattr("publisher.folding.KEPT_DELTAS", 1)
+    court.publish(lifted(1))
+    court.publish(*(listed(number, court=3) for number in range(2, 60)))
     court.publish_snapshot()
     assert court.feed.listing.way(1) is None
-    await agent.sync_once()
+    return agent
+
+
+async def test_after_a_gap_what_differs_is_written_in_place_and_lifts_first(
+    court: ListPublisher, host: AgentHost, gapped: Agent
+) -> None:
+    before, writer = gapped.in_service, WatchedWriter(host.store.writer())
+    again = host.start(writer)
+    await again.sync_once()
+    assert alarms_of(again) == []
     assert before is not None
-    assert agent.in_service is not None
-    assert agent.in_service.generation.number > before.generation.number
+    assert again.in_service is not None
+    assert (again.in_service.generation, again.in_service.state) == (before.generation, court.feed.state)
+    assert await host.stored() == court.book.records
+    changes = [change for move in writer.moves for change in move.changes]
+    assert changes[0] == lifted(1)
+    assert {change.token for change in changes[1:]} == {token_of(number) for number in range(2, 60)}
+    added = await host.store.reader().additions(before.generation.number, 1, court.feed.state.version)
+    assert set(added) == {token_of(number) for number in range(2, 60)}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("cut_at", [0, 1, 100, 256, 257])
+@pytest.mark.usefixtures("gapped")
+async def test_a_move_that_is_cut_short_is_made_again(
+    court: ListPublisher, host: AgentHost, cut_at: int, *, after: bool
+) -> None:
+    with suppress(Cut):
+        await host.start(WatchedWriter(host.store.writer(), cut_at, after=after)).sync_once()
+    assert token_of(1) not in await host.stored() or (cut_at, after) == (0, False)
+    again = host.start()
+    await again.sync_once()
+    assert alarms_of(again) == []
+    assert await host.stored() == court.book.records
+
+
+async def test_nothing_is_moved_to_a_list_that_does_not_come_out_as_signed(
+    court: ListPublisher, host: AgentHost, gapped: Agent
+) -> None:
+    court.book.state = replace(court.book.state, digest=bytes(DIGEST_BYTES), version=200)
+    court.publish_snapshot()
+    writer = WatchedWriter(host.store.writer())
+    again = host.start(writer)
+    for _ in range(4):
+        await again.sync_once()
+        assert alarms_of(again) == ["DIGEST_MISMATCH"]
+    assert writer.changes == 0
+    assert gapped.in_service is not None
+    assert gapped.in_service.state.version == 1
+
+
+@pytest.fixture(params=["too much differs", "a head is lost", "a bucket is lost"])
+def no_move(request: pytest.FixtureRequest, host: AgentHost, gapped: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why a load is better."""
+    cells = host.store.keyspace.cells
+    assert gapped.in_service is not None
+    generation = gapped.in_service.generation
+    match request.param:
+        case "too much differs":
+            monkeypatch.setattr("sync_agent.mover._MAX_CHANGES", 10)
+        case "a head is lost":
+            del cells[host.store.keys.head(generation.number, 7)]
+        case _:
+            del cells[host.store.keys.bucket(place_of(generation, token_of(7)))]
+
+
+@pytest.mark.usefixtures("no_move")
+async def test_where_a_move_is_no_better_the_list_is_loaded_beside(
+    court: ListPublisher, host: AgentHost, gapped: Agent, clock: FakeClock
+) -> None:
+    before = gapped.in_service
+    await gapped.sync_once()
+    assert alarms_of(gapped) == []
+    assert before is not None
+    assert gapped.in_service is not None
+    assert gapped.in_service.generation.number > before.generation.number
     assert await host.stored() == court.book.records
     clock.advance(61)
     court.heartbeat()
-    await agent.sync_once()
+    await gapped.sync_once()
     assert await host.store.writer().heads(before.generation.number) == {}
 
 

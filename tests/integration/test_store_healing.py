@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from liststore.keys import place_of
+from restriction.errors import StoreNotWholeError
+from restriction.filter import ListFilter
 from sync_agent.agent import Agent
 from sync_agent.fetcher import FeedSource
+from sync_agent.filters import FilterImages
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.list_publisher import ListPublisher, lifted, listed, token_of
@@ -197,3 +202,44 @@ async def test_the_generation_behind_a_lost_announcement_is_not_left_in_the_stor
     assert agent.in_service is not None
     assert agent.in_service.generation != before.generation
     assert await host.store.writer().heads(before.generation.number) == {}
+
+
+@every_damage
+async def test_damaged_parameters_are_put_there_again_within_a_few_idle_passes(
+    court: ListPublisher, host: AgentHost, agent: Agent, damage: Damage
+) -> None:
+    damage(host.store.keyspace.cells, host.store.keys.parameters)
+    await idle_until_whole(agent, host, court, passes=25)
+    assert await host.store.reader().parameters() == b""
+
+
+async def test_a_delta_that_meets_a_lost_announcement_leaves_its_page_in_the_history(
+    court: ListPublisher, host: AgentHost, agent: Agent
+) -> None:
+    """So that a gateway advances its filter and does not have to build another."""
+    host.store.keyspace.cells.pop(host.store.keys.announcement)
+    court.publish(listed(400))
+    await agent.sync_once()
+    assert alarms_of(agent) == []
+    assert agent.in_service is not None
+    generation, version = agent.in_service.generation.number, agent.in_service.state.version
+    assert await host.store.reader().additions(generation, version - 1, version) == [token_of(400)]
+
+
+@every_damage
+async def test_a_damaged_filter_image_is_made_anew_though_the_list_did_not_move(
+    host: AgentHost, agent: Agent, damage: Damage
+) -> None:
+    assert agent.in_service is not None
+    number = agent.in_service.generation.number
+    images = FilterImages(host.store.writer(), interval_s=0.0)
+    keeping = asyncio.create_task(images.keep(lambda: agent.in_service))
+    damage(host.store.keyspace.cells, host.store.keys.filter_image(number))
+    while True:
+        await asyncio.sleep(0)
+        with suppress(StoreNotWholeError):
+            image = await host.store.writer().filter_image(number)
+            if image is not None:
+                break
+    keeping.cancel()
+    assert all(ListFilter.from_image(image.image).might_contain(token_of(number)) for number in range(300))

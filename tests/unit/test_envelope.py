@@ -129,6 +129,39 @@ def test_a_bomb_is_oversized_before_it_is_expanded() -> None:
     _refused(lambda: decode_delta(bomb), "LIST_OVERSIZED")
 
 
+ITEM_OF_TWO_BYTES = b"\x1a\x00"  # a change, a chunk or a record without content
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        pytest.param(decode_delta, id="delta"),
+        pytest.param(decode_snapshot, id="manifest"),
+        pytest.param(
+            lambda raw: decode_chunk(raw, describe_chunk(7, "snapshots/5", raw, zstandard.frame_content_size(raw))),
+            id="chunk",
+        ),
+    ],
+)
+def test_items_are_counted_before_they_are_made_into_objects(decode: Callable[[bytes], object]) -> None:
+    with pytest.raises(RefusedListError, match=r"LIST_OVERSIZED: .* has too many items"):
+        decode(_frame(ITEM_OF_TWO_BYTES * 100_000))
+
+
+def test_a_field_that_ends_within_itself_is_forged() -> None:
+    _refused(lambda: decode_delta(_frame(b"\x1a\x05x")), "LIST_FORGED")
+    _refused(lambda: decode_delta(_frame(b"\x08\xff")), "LIST_FORGED")
+
+
+def test_a_window_larger_than_the_document_may_be_is_oversized_before_it_is_allotted() -> None:
+    plain = _delta(_change(A)).SerializeToString()
+    sized_4_bytes, window_128_mib, last_raw_block = 2 << 6, 17 << 3, (len(plain) << 3 | 1).to_bytes(3, "little")
+    header = bytes([*b"\x28\xb5\x2f\xfd", sized_4_bytes, window_128_mib]) + len(plain).to_bytes(4, "little")
+    frame = header + last_raw_block + plain
+    assert zstandard.decompress(frame) == plain
+    _refused(lambda: decode_delta(frame), "LIST_OVERSIZED")
+
+
 def test_a_frame_that_is_too_long_is_oversized_unread() -> None:
     _refused(lambda: decode_delta(bytes(2 * MAX_DELTA_BYTES)), "LIST_OVERSIZED")
 

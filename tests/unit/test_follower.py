@@ -287,8 +287,54 @@ class TestAge:
         await restarted.advance()
         assert restarted.current().age_s(desk.monotonic()) == 0
 
+    async def test_earlier_signed_time_of_the_same_version_takes_nothing_back(self, desk: Desk) -> None:
+        behind = desk.list.announcement()
+        desk.pass_time(10)
+        await desk.list.announce()
+        await desk.follower.advance()
+        desk.reader.replies["announcement"] = behind
+        await desk.follower.advance()
+        assert desk.follower.current().age_s(desk.monotonic()) == 0
+        assert len(desk.shown) == 2
+
+    async def test_list_that_is_seen_again_by_a_clock_behind_the_court_grows_older(self, tmp_path: Path) -> None:
+        """Without a filter every step shows the list again."""
+        desk = Desk(tmp_path)
+        desk.reader.failing |= {"filter_image": StoreUnavailableError("away"), "tokens": StoreUnavailableError("away")}
+        await desk.list.load({identity(FIRST): record(identity(FIRST))})
+        desk.wall.advance(-3_600)
+        await desk.follower.advance()
+        assert asks_the_store_about_everybody(desk)
+        desk.pass_time(60)
+        await desk.follower.advance()
+        assert desk.follower.current().age_s(desk.monotonic()) == 60
+
+    @pytest.mark.parametrize(("behind_s", "skew_s"), [(50, 50), (0, 0), (-50, 0)])
+    async def test_signed_time_ahead_of_the_clock_is_told(self, desk: Desk, behind_s: float, skew_s: float) -> None:
+        await desk.list.announce()
+        desk.wall.advance(-behind_s)
+        restarted = desk.start_follower()
+        await restarted.advance()
+        assert restarted.clock_skew_s == skew_s
+
 
 class TestParameters:
+    @pytest.mark.parametrize("older", [b"", PARAMETERS.to_bytes()], ids=["none were settled", "lower version"])
+    async def test_of_a_lower_version_are_taken_in_another_epoch_alone(self, desk: Desk, older: bytes) -> None:
+        in_force = replace(PARAMETERS, version=2)
+        await desk.writer.put_parameters(in_force.to_bytes())
+        await add(desk, SECOND)
+        await desk.follower.advance()
+        await desk.writer.put_parameters(older)
+        await add(desk, THIRD)
+        await desk.follower.advance()
+        assert (version(desk), desk.follower.current().parameters) == (3, in_force)
+        announced = desk.list.announcement()
+        later = replace(announced.state, list_id=replace(announced.state.list_id, epoch=2))
+        desk.reader.replies["announcement"] = replace(announced, state=later)
+        await desk.follower.advance()
+        assert desk.follower.current().parameters.version == (1 if older else 0)
+
     async def test_are_unset_until_there_are_any_and_reloaded_when_changed(self, desk: Desk) -> None:
         assert desk.follower.current().parameters == Parameters()
         await desk.writer.put_parameters(PARAMETERS.to_bytes())

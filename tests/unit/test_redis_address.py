@@ -76,7 +76,7 @@ def test_the_primary_is_reached_without_word_of_its_replicas() -> None:
     "replicas",
     [
         "replica=", "replica=two:x", "replica=user@two", "replica=two/3", "replica=:7", "replica=two:0",
-        "replica=two&replica=two",
+        "replica=two&replica=two", "replica=one",
     ],
 )  # fmt: skip
 def test_a_replica_that_is_no_place_of_its_own_is_refused(replicas: str) -> None:

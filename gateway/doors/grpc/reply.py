@@ -56,7 +56,9 @@ def list_status(follower: Follower, clocks: Clocks, build: str) -> GetListStatus
     try:
         view = follower.current()
     except NotReadyError:
-        return GetListStatusResponse(ready=False, not_ready_reason=follower.problem, server_time=now, build=build)
+        return GetListStatusResponse(
+            ready=False, not_ready_reason=follower.why_not_ready(), server_time=now, build=build
+        )
     state, age = view.announcement.state, Duration()
     age.FromNanoseconds(int(view.age_s(clocks.monotonic()) * _NANOS_PER_SECOND))
     return GetListStatusResponse(

@@ -1,0 +1,81 @@
+"""A real primary and two real replicas: what is confirmed is on all that are configured, and on no others' word."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from liststore.effects import Confirmation
+from liststore.keys import Keys
+from liststore.redis_replicas import RedisReplicas
+from liststore.wiring import open_writer
+from restriction.errors import StoreUnavailableError
+from tests.fakes.liststore import BUCKET_KEY, put_list
+from tests.fakes.replicas import Replicated, attached, following, node
+
+SHORT_S = 0.05
+LONG_S = 10.0  # never waited for in full: the replicas are on this machine
+
+
+@contextlib.asynccontextmanager
+async def confirming(url: str) -> AsyncIterator[RedisReplicas]:
+    replicas = RedisReplicas(url, Keys())
+    try:
+        yield replicas
+    finally:
+        await replicas.close()
+
+
+async def test_what_was_written_is_confirmed_by_every_replica(replicated: Replicated) -> None:
+    writer = open_writer(replicated.url, BUCKET_KEY)
+    announced = await put_list(writer, {})
+    assert await writer.confirm(LONG_S) == Confirmation(2, 2)
+    await writer.close()
+    for replica in replicated.replicas:
+        with replica.client() as client:
+            assert client.get(Keys().announcement)
+            assert client.exists(Keys().head(announced.generation.number, 255))
+
+
+async def test_a_replica_that_stands_still_confirms_only_once_it_goes_on(replicated: Replicated) -> None:
+    """Nothing but the mark is written meanwhile: `WAIT` alone, on a connection that wrote nothing, returns at once."""
+    async with confirming(replicated.url) as replicas:
+        assert (await replicas.confirm(LONG_S)).is_whole
+        with replicated.replicas[1].stopped():
+            assert await replicas.confirm(SHORT_S) == Confirmation(1, 2)
+            assert await replicas.confirm(SHORT_S) == Confirmation(1, 2)
+        assert await replicas.confirm(LONG_S) == Confirmation(2, 2)
+
+
+async def test_a_replica_that_nobody_configured_confirms_for_none_that_is_cut_off(replicated: Replicated) -> None:
+    """As many as are configured are attached and confirm, but one of them is a stranger."""
+    stray = replicated.replicas[1]
+    with node(*following(replicated.primary)) as stranger, stray.client() as client:
+        client.replicaof("NO", "ONE")
+        attached(replicated.primary, 2)
+        with stranger.client() as its:
+            assert its.ping()
+        async with confirming(replicated.url) as replicas:
+            assert await replicas.confirm(LONG_S) == Confirmation(1, 2)
+            client.replicaof("127.0.0.1", str(replicated.primary.port))
+            attached(replicated.primary, 3)
+            async with asyncio.timeout(LONG_S):
+                while not (await replicas.confirm(SHORT_S)).is_whole:
+                    pass  # the stranger may be ahead of the last one, and `WAIT` counts it
+
+
+async def test_a_primary_that_is_away_confirms_nothing(replicated: Replicated) -> None:
+    with node() as alone:
+        url = f"redis://{alone.place}?replica={replicated.replicas[0].place}"
+        alone.client().ping()
+    async with confirming(url) as replicas:
+        with pytest.raises(StoreUnavailableError):
+            await replicas.confirm(SHORT_S)
+
+
+async def test_an_address_without_replicas_confirms_the_primary_alone(replicated: Replicated) -> None:
+    async with confirming(f"redis://{replicated.primary.place}") as replicas:
+        assert await replicas.confirm(SHORT_S) == Confirmation(0, 0)
