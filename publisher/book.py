@@ -38,7 +38,8 @@ class Book:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._drawn: dict[bytes, int] = {}  # the outbox marks that the last drawn changes answer
+        # The last drawn records by token, with the outbox marks that they answer.
+        self._drawn: dict[bytes, tuple[int, bytes]] = {}
 
     @classmethod
     def create(cls, url: str, state: ListState) -> Self:
@@ -111,7 +112,7 @@ class Book:
             changed = {change.token for change in changes}
             self._delete_marks({token: mark for token, mark in drawn.items() if token not in changed})
             if changes or not drawn:
-                self._drawn = {token: drawn[token] for token in changed}
+                self._drawn = {change.token: (drawn[change.token], change.record) for change in changes}
                 return changes
 
     def published(self, tokens: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -140,7 +141,7 @@ class Book:
             if removed:
                 gone = sa.delete(tables.published).where(tables.published.c.token == sa.bindparam("its_token"))
                 connection.execute(gone, removed)
-            answered = {change.token: self._drawn[change.token] for change in changes if change.token in self._drawn}
+            answered = {change.token: mark for change in changes if (mark := self._answered_by(change))}
             _delete_marks(connection, answered)
             connection.execute(sa.update(tables.book).values(state=_stated(state)))
         for token in answered:
@@ -163,6 +164,11 @@ class Book:
     def _write(self) -> Iterator[sa.Connection]:
         with self._engine.connect().execution_options(**{tables.WRITES: True}) as connection, connection.begin():
             yield connection
+
+    def _answered_by(self, change: Change) -> int | None:
+        """The outbox mark that this change answers; none when it was not drawn, or another record was."""
+        mark, record = self._drawn.get(change.token, (None, b""))
+        return mark if record == change.record else None
 
     def _count(self, table: sa.Table) -> int:
         with self._engine.connect() as connection:

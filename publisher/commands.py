@@ -17,7 +17,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from publisher import submission
+from publisher import emptying, submission
+from publisher.approving import approve, approvers_group, waiting_batches
 from publisher.drop import Drop
 from publisher.duties import duties
 from publisher.heartbeat import Duty, FeedServer, serve
@@ -43,6 +44,10 @@ def _directory(command: _Command) -> _Command:
 @click.group()
 def publisher() -> None:
     """The court's side: take events in, sign the list, serve the feed."""
+
+
+publisher.add_command(approve)
+publisher.add_command(approvers_group)
 
 
 @publisher.command()
@@ -158,6 +163,8 @@ def _status(opened_publisher: Publisher) -> dict[str, Any]:
         "snapshot_version": listing.snapshot,
         "deltas": len(listing.deltas),
         "waiting": book.waiting,
+        "held_batches": waiting_batches(opened_publisher, _CLOCK()),
+        "emptying_waits_for_root_keys": emptying.is_pending(book, feed),
         "entries": book.entries,
         "quarantined": len(book.quarantined()),
         "parameters_version": opened_publisher.parameters.version,

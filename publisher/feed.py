@@ -54,6 +54,12 @@ class Feed:
         return cls(directory, signers)
 
     @property
+    def root(self) -> Root:
+        """The newest root."""
+        newest = max((self._directory / "metadata").glob("*.root.json"), key=lambda path: int(path.name.split(".")[0]))
+        return Metadata[Root].from_file(str(newest)).signed
+
+    @property
     def targets_directory(self) -> Path:
         """Where the documents lie."""
         return self._directory / "targets"
@@ -96,9 +102,9 @@ class Feed:
         """A signed delta."""
         return decode_delta(self.read(step.path))
 
-    def publish_delta(self, delta: Delta, now_s: float) -> None:
-        """Sign one more delta. The caller holds the lock."""
-        self.replace({step_of(delta).path: encode_delta(delta)}, (), delta.after, now_s)
+    def publish_delta(self, delta: Delta, now_s: float, with_it: Mapping[str, bytes] | None = None) -> None:
+        """Sign one more delta, and other documents in the same step. The caller holds the lock."""
+        self.replace({step_of(delta).path: encode_delta(delta), **(with_it or {})}, (), delta.after, now_s)
 
     def publish_parameters(self, document: bytes, now_s: float) -> None:
         """Sign the parameters document. The caller holds the lock."""

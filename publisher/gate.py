@@ -9,7 +9,7 @@ Rules that hold:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -74,14 +74,19 @@ class Gate:
         """The batch that this entry waits for, if it waits."""
         return self._waits_for.get(entry_id, self.batch_id)
 
-    def moves(self, wanted: Mapping[str, Mapping[bytes, Record]]) -> list[Move]:
-        """The moves of entries that wait, whose shares in force are not those of their bodies."""
-        asked = {(token, entry_id) for entry_id, shares in wanted.items() for token in shares}
-        keys = asked | {key for key in self._held if key[1] in wanted}
+    def moves(
+        self,
+        entry_ids: Collection[str],
+        known: Collection[tuple[bytes, str]],
+        wanted: Mapping[tuple[bytes, str], Record],
+    ) -> list[Move]:
+        """The moves of entries that wait, whose shares in force are not those of their bodies.
+
+        `known` are the tokens of these entries as their bodies were, `wanted` as they are.
+        """
+        keys = {*known, *wanted, *(key for key in self._held if key[1] in entry_ids)}
         was = self.holding.in_force(keys) if keys else {}
-        return [
-            Move(token, entry_id, was.get((token, entry_id)), wanted[entry_id].get(token)) for token, entry_id in keys
-        ]
+        return [Move(*key, was.get(key), wanted.get(key)) for key in keys]
 
     def pass_on(self, moves: Sequence[Move]) -> Passed:
         """What of these moves takes effect; the standing of the batch moves on."""

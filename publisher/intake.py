@@ -26,7 +26,7 @@ import orjson
 
 from publisher.book import Book
 from publisher.budget import Limits
-from publisher.gate import Gate
+from publisher.gate import BURDENING, Gate
 from publisher.holding import BatchState
 from publisher.lines import MAX_LINE_BYTES, JsonLines, LineReader, event_id_of
 from publisher.page import Line, Page, digest_of
@@ -220,8 +220,8 @@ class _Submission:
         waits_for = page.waits_for(line.event) if verdict.status is Status.ACCEPTED else None
         if waits_for is None:
             return row
-        if last or waits_for != self._batch_id:
-            return _held(row, waits_for)
+        if last or waits_for != self._batch_id or line.event.type not in BURDENING:
+            return _held(row, waits_for, "WAITS" if line.event.type in BURDENING else "LIFTS_WAIT")
         self._undecided.add(row)
         return None
 
@@ -250,5 +250,5 @@ class _Submission:
         return Row(line.number, verdict.status, event.event_id, event.entry_id, field, verdict.reason)
 
 
-def _held(row: Row, batch_id: str) -> Row:
-    return replace(row, status=Status.HELD, field="batch", reason=f"WAITS: lintel publisher approve {batch_id[:12]}")
+def _held(row: Row, batch_id: str, word: str = "WAITS") -> Row:
+    return replace(row, status=Status.HELD, field="batch", reason=f"{word}: lintel publisher approve {batch_id[:12]}")

@@ -82,7 +82,7 @@ class Page:
         """What the page changes: entries, the shares that differ from those before, and what of them waits."""
         moves = [move for entry_id in self._writes.entries for move in self._moves(entry_id)]
         if self._gate:
-            moves += self._gate.moves(self._wanted_of_waiting(self._gate))
+            moves += self._moves_of_waiting(self._gate)
             self._hold(self._gate, self._gate.pass_on(moves))
         else:
             for move in moves:
@@ -181,9 +181,17 @@ class Page:
             if event.entry_id in waiting
         ]
 
-    def _wanted_of_waiting(self, gate: Gate) -> dict[str, dict[bytes, Record]]:
-        """What the bodies of the page's waiting entries put on the list."""
-        return {entry_id: self._shares_of(entry_id) for entry_id in self._again if gate.waits(entry_id)}
+    def _moves_of_waiting(self, gate: Gate) -> list[Move]:
+        """What changes of the page's entries that wait."""
+        waiting = {entry_id for entry_id in self._again if gate.waits(entry_id)}
+        wanted = {
+            (token, entry_id): share for entry_id in waiting for token, share in self._shares_of(entry_id).items()
+        }
+        return gate.moves(waiting, self._tokens_before(waiting), wanted)
+
+    def _tokens_before(self, entry_ids: Collection[str]) -> set[tuple[bytes, str]]:
+        before = [(entry_id, state) for entry_id in entry_ids if (state := self._before.get(entry_id))]
+        return {(token, entry_id) for entry_id, state in before for token in parts_of(state, self._keys)}
 
     def _has_ended(self, share: Record) -> bool:
         end = ends_at(share)

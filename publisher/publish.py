@@ -6,6 +6,7 @@ Rules:
 - The signed metadata is the truth. A crash between signing and marking leaves the book behind: what was signed is
   marked again. A book that is ahead (a first load, or a feed restored from an older backup) is published as a snapshot.
 - Digest and count of a delta are computed from the records that it replaces.
+- No delta empties a live list without the root threshold (`publisher.emptying`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, takewhile
 from typing import Final, Protocol
 
+from publisher import emptying
 from publisher.feed import Feed
 from publisher.folding import make_room, publish_snapshot, write_snapshot
 from restriction.change import MAX_CHANGES_PER_DELTA, Change, Delta, Digest, ListState
 from restriction.errors import GapError
 from restriction.folding import MAX_RECORD_BYTES_PER_DELTA
+from restriction.listing import approval_path
 
 # A list that begins with more than this is read faster as a snapshot; one in service keeps its lock free for lifts.
 SNAPSHOT_BACKLOG: Final = 100_000
@@ -62,9 +65,25 @@ def publish_queued(book: Outbox, feed: Feed, digest_key: bytes, clock: Callable[
             changes = _fitting(book.next_changes(MAX_CHANGES_PER_DELTA))
             if not changes:
                 return feed.state
-            delta = Delta(book.state.version, _after(book, changes, digest_key), tuple(changes))
-            feed.publish_delta(delta, clock())
-            book.mark_published(changes, delta.after)
+            if not _publish_delta(book, feed, changes, digest_key, clock()):
+                return feed.state
+
+
+def _publish_delta(book: Outbox, feed: Feed, changes: Sequence[Change], digest_key: bytes, now_s: float) -> bool:
+    """Sign these changes as one delta, all but the one that would empty a live list; whether anything was signed."""
+    after, with_it = _after(book, changes, digest_key), {}
+    if emptying.needs_approval(book.state, after):
+        approval = emptying.approval(feed, after.version)
+        if approval is None:
+            changes = emptying.sparing_last(changes, book.published([change.token for change in changes]))
+            after = _after(book, changes, digest_key)
+        else:
+            with_it = {approval_path(after.version): approval}
+    if changes:
+        delta = Delta(book.state.version, after, tuple(changes))
+        feed.publish_delta(delta, now_s, with_it)
+        book.mark_published(changes, delta.after)
+    return bool(changes)
 
 
 def repair(book: Outbox, feed: Feed, now_s: float) -> None:

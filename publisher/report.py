@@ -17,7 +17,9 @@ from rich.table import Table
 
 from restriction.events import Status
 
-ALARMS: Final = frozenset({"EVENT_ID_REUSED"})  # reasons that an operator must hear of at once
+# Reasons that an operator must hear of at once, up to a colon; of some, once for a batch.
+ALARMS: Final = frozenset({"EVENT_ID_REUSED", "LIFTS_WAIT"})
+_ONCE: Final = frozenset({"LIFTS_WAIT"})
 _IN_MEMORY_BYTES: Final = 1 << 20
 _SHOWN_ROWS: Final = 1_000  # a table is for reading; the JSON form has every row
 
@@ -66,6 +68,7 @@ class Report:
     def __init__(self) -> None:
         self.counts: Counter[Status] = Counter()
         self.alarms: list[Row] = []
+        self._told: set[str] = set()
         self._rows = {status: Spool() for status in Status}
 
     def __enter__(self) -> Self:
@@ -83,8 +86,10 @@ class Report:
         """Take rows in, in any order."""
         for row in rows:
             self.counts[row.status] += 1
-            if row.reason in ALARMS:
+            word = row.reason.partition(":")[0]
+            if word in ALARMS - (_ONCE & self._told):
                 self.alarms.append(row)
+                self._told.add(word)
             self._rows[row.status].add(row)
 
     def write_json(self, out: IO[bytes], version: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from restriction.calendar import Span
-from restriction.record import Exemption, Grant, Part, Record
+from restriction.record import Exemption, Grant, Part, Record, decode, encode
 
 
 def eased(old: Record | None, new: Record | None) -> Record | None:
@@ -22,6 +22,12 @@ def eased(old: Record | None, new: Record | None) -> Record | None:
         return new
     parts = tuple(part for wanted in new.parts for part in _parts(old.parts, wanted))
     return replace(new, parts=parts) if parts else None
+
+
+def idle(record: bytes) -> bytes:
+    """An encoded record as one that binds nobody."""
+    known = decode(record)
+    return encode(replace(known, parts=tuple(replace(part, suspended=True) for part in known.parts)))
 
 
 def _parts(known: tuple[Part, ...], wanted: Part) -> Iterator[Part]:

@@ -1,7 +1,7 @@
 """What a feed lists: the names of its documents, and the way through them from one version to the newest.
 
-Names are `parameters.json`, `snapshots/<version>/manifest` and `deltas/<base>-<version>.delta`; others are ignored, so
-that a later feed may list more.
+Names are `parameters.json`, `snapshots/<version>/manifest`, `deltas/<base>-<version>.delta` and
+`approvals/<version>.json`; others are ignored, so that a later feed may list more.
 Nothing here says that a document is to be trusted.
 """
 
@@ -19,6 +19,7 @@ LIST_FIELD: Final = "lintel_list"
 AS_OF_FIELD: Final = "as_of"
 PARAMETERS_PATH: Final = "parameters.json"
 _DELTA: Final = re.compile(r"deltas/(0|[1-9][0-9]{0,17})-([1-9][0-9]{0,17})\.delta")
+_APPROVAL: Final = re.compile(r"approvals/([1-9][0-9]{0,17})\.json")
 _SNAPSHOT: Final = re.compile(r"snapshots/(0|[1-9][0-9]{0,17})/manifest")
 
 
@@ -50,12 +51,18 @@ def snapshot_path(version: int) -> str:
     return f"{snapshot_directory(version)}/manifest"
 
 
+def approval_path(version: int) -> str:
+    """Name of the approval that the list may be empty at this version."""
+    return f"approvals/{version}.json"
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The documents of a feed: deltas in order of their base, and the version of the newest snapshot."""
+    """The documents of a feed: deltas in order of their base, the newest snapshot's version, and approved versions."""
 
     deltas: tuple[Step, ...]
     snapshot: int | None
+    approvals: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, paths: Iterable[str]) -> Listing:
@@ -63,7 +70,9 @@ class Listing:
         names = tuple(paths)
         deltas = [Step(int(m[1]), int(m[2])) for m in map(_DELTA.fullmatch, names) if m]
         snapshots = [int(m[1]) for m in map(_SNAPSHOT.fullmatch, names) if m]
-        return cls(tuple(sorted(step for step in deltas if step.base < step.version)), max(snapshots, default=None))
+        approvals = tuple(sorted(int(m[1]) for m in map(_APPROVAL.fullmatch, names) if m))
+        steps = tuple(sorted(step for step in deltas if step.base < step.version))
+        return cls(steps, max(snapshots, default=None), approvals)
 
     @property
     def newest(self) -> int:

@@ -24,6 +24,7 @@ MEANINGS: Final = {
     "LIST_FROZEN": "no newly signed heartbeat came for 30 seconds",
     "LIST_GAP": "the feed's deltas do not follow on what is held",
     "LIST_WRONG": "the feed is of another list, environment or epoch",
+    "LIST_IMPLAUSIBLE": "the feed empties a live list without the approval of the root keys",
     "LIST_OVERSIZED": "a document is larger than its limit",
     "LIST_UNFIT": "a document stops or overloads whoever uses it",
     "DIGEST_MISMATCH": "the list does not come out as signed",

@@ -64,6 +64,7 @@ class VerifiedCopy:
         self._timestamp = b""
         self._fold_above = MAX_DELTAS
         self.wants_snapshot = False
+        self._was_filled = False
         for name in _FOLDERS:
             (directory / name).mkdir(parents=True, exist_ok=True)
         self.held = self._open()
@@ -105,6 +106,7 @@ class VerifiedCopy:
             replace_file(self._directory / PARAMETERS_PATH, fetched.parameters)
         replace_file(self._directory / "as_of", str(accepted.as_of).encode())
         self.held = accepted
+        self._was_filled = False
         self._timestamp = fetched.timestamp
         if fetched.snapshot is not None:
             self._forget_all_but(accepted)
@@ -133,7 +135,8 @@ class VerifiedCopy:
         return {token: record for token, record in records.items() if record}
 
     def discard(self) -> None:
-        """Forget everything: what is on disk did not come out as signed."""
+        """Forget everything but that there was a list: what is on disk did not come out as signed."""
+        self._was_filled |= self.held is not None and self.held.state.count > 0
         self.held = None
         for name in _FOLDERS:
             shutil.rmtree(self._directory / name)
@@ -141,7 +144,7 @@ class VerifiedCopy:
 
     def _accepted(self, fetched: Fetched) -> VerifiedList:
         held = self.held
-        trusted = TrustedList(self._pinned, held.state if held else None)
+        trusted = TrustedList(self._pinned, held.state if held else None, fetched.may_be_empty, self._was_filled)
         trusted.require_reached(fetched.newest)
         if held is not None and fetched.as_of < held.as_of:
             raise RefusedListError("LIST_ROLLBACK", "the feed vouches for an earlier instant than it did before")
@@ -198,9 +201,12 @@ class VerifiedCopy:
         try:
             snapshot = decode_snapshot(self._read(snapshot_path(listing.snapshot)))
             way = listing.way(listing.snapshot) or ()
-            trusted = TrustedList(self._pinned).accept_snapshot(snapshot, map(self._read_delta, way))
+            # What lies here was accepted, with the approvals that it took.
+            approved = {step.version for step in way}
+            trusted = TrustedList(self._pinned, None, approved).accept_snapshot(snapshot, map(self._read_delta, way))
         except RefusedListError as error:
             _log.warning("the verified copy is not whole and is fetched anew: %s", error)
+            self._was_filled = True
             return None
         as_of = self._directory / "as_of"
         parameters = self._directory / PARAMETERS_PATH

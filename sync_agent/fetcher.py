@@ -26,9 +26,10 @@ from tuf.api.serialization import DeserializationError
 from tuf.ngclient import Updater, UpdaterConfig
 
 from restriction.change import Chunk, ListId, Snapshot
+from restriction.emptying import MAX_APPROVAL_BYTES, Emptying, decode_approval, is_approved
 from restriction.envelope import MAX_DELTA_BYTES, MAX_MANIFEST_BYTES, decode_snapshot
 from restriction.errors import RefusedListError, SettingError
-from restriction.listing import AS_OF_FIELD, LIST_FIELD, PARAMETERS_PATH, Listing, Step, snapshot_path
+from restriction.listing import AS_OF_FIELD, LIST_FIELD, PARAMETERS_PATH, Listing, Step, approval_path, snapshot_path
 from settings.files import replace_file, sync_directory
 from sync_agent.transport import Transport, renamed
 from sync_agent.trial import Kind, Trial
@@ -88,7 +89,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Documents under one signed timestamp; the chunks of a snapshot lie in the directory given for them."""
+    """Documents under one signed timestamp; the chunks of a snapshot lie in the directory given for them.
+
+    `may_be_empty` are the versions at which the root threshold approved an empty list.
+    """
 
     timestamp: bytes
     as_of: int
@@ -96,6 +100,7 @@ class Fetched:
     snapshot: Snapshot | None
     deltas: tuple[bytes, ...]
     parameters: bytes | None
+    may_be_empty: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ class FeedFetcher:
     ) -> None:
         self._url = source.url.rstrip("/")
         self._root = source.root
+        self._list_id = source.list_id
         self._metadata = directory / "metadata"
         self._chunks = directory
         self._transport = transport
@@ -170,7 +176,19 @@ class FeedFetcher:
             snapshot, way = self._snapshot(verified, listing)
         deltas = tuple(self._document(verified, step.path, Kind.DELTA) for step in way)
         parameters = self._parameters(verified, held.parameters)
-        return Fetched(verified.timestamp, verified.as_of, listing.newest, snapshot, deltas, parameters)
+        approved = self._approvals(verified, listing, held.version or 0)
+        return Fetched(verified.timestamp, verified.as_of, listing.newest, snapshot, deltas, parameters, approved)
+
+    def _approvals(self, verified: _Verified, listing: Listing, above: int) -> frozenset[int]:
+        versions = [version for version in listing.approvals if version > above]
+        if not versions:
+            return frozenset()
+        root = Metadata[Root].from_file(str(self._metadata / "root.json")).signed
+        return frozenset(version for version in versions if self._is_approved(verified, version, root))
+
+    def _is_approved(self, verified: _Verified, version: int, root: Root) -> bool:
+        signatures = decode_approval(self._content(verified, approval_path(version), MAX_APPROVAL_BYTES))
+        return is_approved(Emptying(self._list_id, version), signatures, root)
 
     def _snapshot(self, verified: _Verified, listing: Listing) -> tuple[Snapshot, tuple[Step, ...]]:
         way = None if listing.snapshot is None else listing.way(listing.snapshot)
@@ -205,11 +223,15 @@ class FeedFetcher:
         return self._document(verified, PARAMETERS_PATH, Kind.PARAMETERS)
 
     def _document(self, verified: _Verified, path: str, kind: Kind) -> bytes:
-        target, max_bytes = verified.files[path], _MAX_BYTES[kind]
+        content = self._content(verified, path, _MAX_BYTES[kind])
+        self._try(kind, content, None)
+        return content
+
+    def _content(self, verified: _Verified, path: str, max_bytes: int) -> bytes:
+        target = verified.files[path]
         if target.length > max_bytes * _FRAMING:
             raise RefusedListError("LIST_OVERSIZED", f"{path} has {target.length} bytes, at most {max_bytes} are taken")
         url = f"{self._url}/targets/{target.get_prefixed_paths()[0]}"
         content = self._transport.download_bytes(url, target.length)
         target.verify_length_and_hashes(content)
-        self._try(kind, content, None)
         return content

@@ -1,7 +1,8 @@
-"""The plausibility guard from lines to published records: what waits, what goes ahead, what approval and rejection do."""
+"""The plausibility guard from lines to published records: what waits, what goes ahead, and what a second signer does."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import sqlalchemy as sa
 from publisher import tables
 from publisher.budget import LIMITS
 from publisher.holding import BatchState
+from publisher.intake import Intake
 from restriction.errors import SettingError
+from restriction.identity import Mode
 from tests.fakes import postgres
+from tests.fakes.bad_lines import raw
 from tests.fakes.books import listed, publish, sqlite_url
 from tests.fakes.court import KEYS, NOW, exempt_line, head, lift_line, list_line, number, resident, retain_line
 from tests.fakes.second_signers import SMALL, GuardedCourt, guarded_court, statuses
@@ -131,7 +135,7 @@ def test_lifts_above_their_ceiling_wait_but_never_a_single_one(court: GuardedCou
 
     rows = court.submit(*(lift_line(sequence) for sequence in range(10, 18)))
 
-    assert statuses(rows) == ["held"] * 8
+    assert [(row.status, row.reason) for row in rows] == [("held", "LIFTS_WAIT: lintel publisher approve batch-1")] * 8
     assert len(on_list(court)) == 10
     assert statuses(court.submit(lift_line(18), batch="batch-2")) == ["accepted"]
     again = lift_line(10) | {"event_id": "lift-again"}
@@ -141,7 +145,7 @@ def test_lifts_above_their_ceiling_wait_but_never_a_single_one(court: GuardedCou
     assert on_list(court) == {19}
 
 
-# --- entries that wait -------------------------------------------------------------------------------------------------
+# --- entries that wait ------------------------------------------------------------------------------------------------
 
 
 def test_a_lift_of_an_entry_that_waits_wins_over_its_approval(court: GuardedCourt) -> None:
@@ -203,7 +207,7 @@ def test_ending_exemptions_of_many_waits_and_a_later_one_stays(court: GuardedCou
     assert on_list(court) == {11, 12, 13}
 
 
-# --- approval ------------------------------------------------------------------------------------------------------------
+# --- approval ---------------------------------------------------------------------------------------------------------
 
 
 def test_approval_publishes_exactly_what_waited(court: GuardedCourt) -> None:
@@ -275,19 +279,13 @@ def test_a_batch_that_is_submitted_again_goes_on_where_it_was_cut(court: Guarded
 
 def cut_short(court: GuardedCourt, batch: str, lines: list[dict[str, object]]) -> None:
     """All but the last line of a batch, one chunk each, and then nothing more."""
-    import io  # noqa: PLC0415
-
-    from publisher.intake import Intake  # noqa: PLC0415
-    from restriction.identity import Mode  # noqa: PLC0415
-    from tests.fakes.bad_lines import raw  # noqa: PLC0415
-
     intake = Intake(court.book, KEYS, Mode.SANDBOX, chunk_lines=1, limits=SMALL)
     chunks = intake.chunks(io.BytesIO(b"\n".join(map(raw, lines))), batch, lambda: NOW)
     for _ in lines[:-1]:
         next(chunks)
 
 
-# --- rejection -----------------------------------------------------------------------------------------------------------
+# --- rejection --------------------------------------------------------------------------------------------------------
 
 
 def test_a_rejected_batch_leaves_the_book_as_it_was_and_may_come_again(court: GuardedCourt) -> None:
