@@ -169,7 +169,7 @@ def _digest(connection: sa.Connection, batch_id: str, key: bytes) -> str:
     """One value for all that waits for a batch, whatever its order."""
     table, digest = tables.held_shares, Digest(key)
     query = sa.select(table.c.token, table.c.entry_id, table.c.kind, table.c.share).where(table.c.batch_id == batch_id)
-    for row in connection.execution_options(yield_per=_ROWS).execute(query):
+    for row in connection.execute(query, execution_options={"yield_per": _ROWS}):
         digest.add(row.token, b"%d %s\0%s" % (row.kind, row.entry_id.encode(), row.share or b""))
     return digest.value.hex()
 

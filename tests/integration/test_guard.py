@@ -1,4 +1,4 @@
-"""The plausibility guard from lines to published records: what waits, what goes ahead, and what a second signer does."""
+"""The plausibility guard from lines to published records: what waits, what goes ahead, what is approved."""
 
 from __future__ import annotations
 
