@@ -113,9 +113,9 @@ def _look_at_secret(current: Settings) -> str:
 
 
 def _look_at_units(current: Settings) -> str:
-    from gateway.access import read_units  # noqa: PLC0415 - `status` does without the gateway's imports
+    from gateway.access import Unit, read_units  # noqa: PLC0415 - `status` does without the gateway's imports
 
-    count = len(read_units(current.units_file))
+    count = sum(isinstance(caller, Unit) for caller in read_units(current.units_file))
     return f"{count} in {current.units_file}" + ("" if count else ": nobody may ask here: `lintel units add`")
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.access import Access, Unit, UnitState, hash_key, new_key, read_units, write_units
+from gateway.access import Access, Unit, UnitState, read_units, write_units
 from restriction.errors import SettingError, UnauthenticatedError
 from restriction.identity import Mode
 from restriction.measures import Sector
+from settings.caller_keys import hash_key, new_key
 
 KEY, OTHER_KEY = new_key(Mode.LIVE), new_key(Mode.SANDBOX)
 UNIT = Unit("hotel-1", Sector.HOTEL, Mode.LIVE, hash_key(KEY))
