@@ -36,6 +36,7 @@ from tests.faults.attacks_stage import (
     before,
     lifted,
     listed,
+    parameters,
     staged,
 )
 from tests.faults.attacks_table import ATTACKS, Attack
@@ -157,7 +158,7 @@ async def _harm(stage: Stage, good: Before, attack: Attack) -> list[str]:
         found.append(f"in service: a list that the court did not sign, version {at.state.version}")
     if at.as_of > time.time() + 1 or (at.as_of > stage.court.feed.as_of and not attack.vouches):  # noqa: TID251
         found.append(f"in service: vouched for {at.as_of}, which the court did not sign")
-    if await stage.host.store.reader().parameters() not in (stage.parameters(1), stage.parameters(2)):
+    if await stage.host.store.reader().parameters() not in (parameters(1), parameters(2)):
         found.append("in service: parameters that the court did not sign")
     answers = [await stage.gateway.outcome(person) for person in (LISTED, NEVER)]
     if answers != [Decided.RESTRICTED, Decided.NOT_RESTRICTED]:

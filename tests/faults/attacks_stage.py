@@ -40,16 +40,22 @@ _LOOK_S: Final = 0.005
 _BEAT_S: Final = 2.0
 
 
-def listed(person: int) -> Change:
-    """A change that lists this sandbox person for everything, without an end."""
+def listed(person: int, measures: int = ALL_MEASURES) -> Change:
+    """A change that lists this sandbox person for these measures, without an end."""
     one: Record = record(identity(person))
-    part = replace(one.parts[0], starts_at=1, grants=(Grant(ALL_MEASURES, ALL_MEASURES, Span(1)),))
+    part = replace(one.parts[0], starts_at=1, grants=(Grant(measures, measures, Span(1)),))
     return Change(KEYS.token(identity(person)), encode(replace(one, parts=(part,))), Lane.BURDEN)
 
 
 def lifted(person: int) -> Change:
     """A change that lifts this sandbox person."""
     return Change(KEYS.token(identity(person)), b"", Lane.EASE)
+
+
+def parameters(version: int) -> bytes:
+    """A parameters document that settles nothing, of this version."""
+    said = {"version": version, "date": "2026-01-01", "authority": "test", "values": {}}
+    return Parameters.parse(said).to_bytes()
 
 
 class Stage:
@@ -63,7 +69,7 @@ class Stage:
         self.older = self.court.photograph()
         self.court.publish(listed(SECOND))
         with self.court.feed.lock():
-            self.court.feed.publish_parameters(self.parameters(1), self.court.clock())
+            self.court.feed.publish_parameters(parameters(1), self.court.clock())
         self.struck_s = 0.0
         self.server: RogueServer
         self.host: AgentHost
@@ -88,12 +94,6 @@ class Stage:
         self.court.publish(lifted(SECOND))
         self.court.outdate()
         self.strike(deeds)
-
-    @staticmethod
-    def parameters(version: int) -> bytes:
-        """A parameters document that settles nothing, of this version."""
-        said = {"version": version, "date": "2026-01-01", "authority": "test", "values": {}}
-        return Parameters.parse(said).to_bytes()
 
     async def alarm(self, patience_s: float) -> tuple[str, float] | None:
         """The first alarm since the deed and the seconds until then; None when none came."""

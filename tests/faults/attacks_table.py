@@ -19,7 +19,7 @@ from tests.faults import attacks_lies as lies
 from tests.faults import attacks_server as server
 from tests.faults.attacks_keys import ONLINE, Edits, Thief
 from tests.faults.attacks_server import Deed
-from tests.faults.attacks_stage import SECOND, Stage, lifted
+from tests.faults.attacks_stage import SECOND, Stage, lifted, parameters
 
 Lie = tuple[str, str, Callable[[Stage], None], tuple[str, ...]]
 _ENDLESS: Final = "endless data"
@@ -73,7 +73,7 @@ def _on(document: str, deed: Deed) -> Callable[[Stage], None]:
 def _next_parameters(stage: Stage, deeds: dict[str, Deed]) -> None:
     stage.server.freeze()
     with stage.court.feed.lock():
-        stage.court.feed.publish_parameters(stage.parameters(2), stage.court.clock())
+        stage.court.feed.publish_parameters(parameters(2), stage.court.clock())
     stage.strike(deeds)
 
 
@@ -200,7 +200,7 @@ def _older_delta(stage: Stage) -> None:
 
 
 def _older_parameters(stage: Stage) -> None:
-    _next_parameters(stage, {_PARAMETERS: _instead(stage.parameters(1))})
+    _next_parameters(stage, {_PARAMETERS: _instead(parameters(1))})
 
 
 def _swapped_chunks(stage: Stage) -> None:
@@ -229,12 +229,12 @@ def _expired(stage: Stage) -> None:
     def in_the_past(timestamp: Timestamp) -> None:
         timestamp.expires -= dt.timedelta(hours=1)
 
-    stage.strike(overlay=Thief(stage.court, *ONLINE).sign_timestamp(in_the_past))
+    stage.strike(overlay=Thief(stage.court.directory, *ONLINE).sign_timestamp(in_the_past))
 
 
 def _impostor(stage: Stage) -> None:
     """Every role signed by the thief's own keys."""
-    stage.strike(overlay=Thief(stage.court).sign(Edits(), lies.arbitrary(stage)))
+    stage.strike(overlay=Thief(stage.court.directory).sign(Edits(), lies.arbitrary(stage)))
 
 
 # --- stolen keys --------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def _signed(*held: str, edits: Edits | None = None) -> Callable[[Stage], None]:
     """The thief signs a feed with the evil delta."""
 
     def act(stage: Stage) -> None:
-        stage.strike(overlay=Thief(stage.court, *held).sign(edits or Edits(), lies.arbitrary(stage)))
+        stage.strike(overlay=Thief(stage.court.directory, *held).sign(edits or Edits(), lies.arbitrary(stage)))
 
     return act
 
@@ -253,7 +253,7 @@ def _only(role: str) -> Callable[[Stage], None]:
     """One role signed by the thief under the name that the next honest one has, the rest being honest."""
 
     def act(stage: Stage) -> None:
-        overlay = Thief(stage.court, role).sign(Edits(), lies.arbitrary(stage))
+        overlay = Thief(stage.court.directory, role).sign(Edits(), lies.arbitrary(stage))
         stolen = next(raw for path, raw in overlay.items() if path.endswith(f"{role}.json"))
         stage.next_delta({f"metadata/*{role}.json": _instead(stolen)})
 
@@ -262,14 +262,14 @@ def _only(role: str) -> Callable[[Stage], None]:
 
 def _snapshot_edit(edit: Callable[[Snapshot], object]) -> Callable[[Stage], None]:
     def act(stage: Stage) -> None:
-        stage.strike(overlay=Thief(stage.court, "snapshot", "timestamp").sign_snapshot(Edits(snapshot=edit)))
+        stage.strike(overlay=Thief(stage.court.directory, "snapshot", "timestamp").sign_snapshot(Edits(snapshot=edit)))
 
     return act
 
 
 def _timestamp_edit(edit: Callable[[Timestamp], object]) -> Callable[[Stage], None]:
     def act(stage: Stage) -> None:
-        stage.strike(overlay=Thief(stage.court, "timestamp").sign_timestamp(edit))
+        stage.strike(overlay=Thief(stage.court.directory, "timestamp").sign_timestamp(edit))
 
     return act
 
@@ -313,7 +313,7 @@ def _root_by(*held: str, twice: bool = False) -> Callable[[Stage], None]:
     """The next root names the thief's keys, and everything below it is signed by them."""
 
     def act(stage: Stage) -> None:
-        thief = Thief(stage.court, *held)
+        thief = Thief(stage.court.directory, *held)
         overlay = thief.sign_root(thief.take_over) | thief.sign(Edits(), lies.arbitrary(stage))
         if twice:
             overlay = {path: _doubled(raw) if "root" in path else raw for path, raw in overlay.items()}
@@ -334,7 +334,7 @@ def _threshold_of_one(root: Root) -> None:
 
 
 def _root_lowered(stage: Stage) -> None:
-    root = Thief(stage.court, "root-1").sign_root(_threshold_of_one)
+    root = Thief(stage.court.directory, "root-1").sign_root(_threshold_of_one)
     stage.next_delta({_ROOT: _instead(root[_ROOT])})
 
 
