@@ -157,7 +157,7 @@ class FeedFetcher:
         as_of = Metadata[Timestamp].from_bytes(raw).signed.unrecognized_fields.get(AS_OF_FIELD)
         if type(as_of) is not int:
             raise RefusedListError("LIST_FORGED", "the timestamp does not say as_of; the last good list stays")
-        targets = Metadata[Targets].from_file(str(self._metadata / "targets.json")).signed
+        targets = Metadata[Targets].from_bytes((self._metadata / "targets.json").read_bytes()).signed
         return _Verified(raw, as_of, targets.targets)
 
     def _documents(self, verified: _Verified, held: Held) -> Fetched:
