@@ -111,6 +111,17 @@ class VerifiedCopy:
         elif len(accepted.deltas) > self._fold_above:
             self.held = self._folded(accepted)
 
+    def waiting(self, state: ListState | None) -> int:
+        """How many records lie between `state` and the list held; all of them where no deltas lead there."""
+        held = self.held
+        if held is None or state == held.state:
+            return 0
+        way = held.way_from(state) if state else None
+        try:
+            return held.state.count if way is None else sum(len(self._read_delta(step).changes) for step in way)
+        except RefusedListError:  # the copy is damaged, and is fetched anew whole
+            return held.state.count
+
     def changes(self, way: Iterable[Step]) -> tuple[Change, ...]:
         """The changes of these deltas, folded. Raises: RefusedListError when the disk holds something else."""
         return fold(self._read_delta(step) for step in way)

@@ -26,12 +26,16 @@ from sync_agent.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class AgentPlace:
-    """Where an agent gets its list and how, where it keeps its own files, and where it has documents tried."""
+    """Where an agent gets its list and how, where it keeps its own files, and where it has documents tried.
+
+    `monotonic` is the clock for how long something lasts.
+    """
 
     source: FeedSource
     state_directory: Path
     canary: Tryer
     transport: Transport | None = None  # HTTP unless given
+    monotonic: Callable[[], float] = time.monotonic
 
 
 def build_agent(
@@ -43,7 +47,7 @@ def build_agent(
     pinned = place.source.list_id
     copy = VerifiedCopy(directory, pinned)
     last = LastAnnounced(directory / "announced.json", pinned)
-    spares = Spares(directory / "generations.json", clock)
+    spares = Spares(directory / "generations.json", place.monotonic)
     acknowledger = Acknowledger(store, clock)
     rooms = Rooms(
         FeedFetcher(place.source, directory, place.transport or Transport(time.monotonic), progress, place.canary),
@@ -53,5 +57,5 @@ def build_agent(
         FilterImages(store),
         acknowledger,
     )
-    alarms = Alarms(clock)
+    alarms = Alarms(clock, place.monotonic)
     return Agent(rooms, alarms, Report(directory / STATUS_FILE, alarms))

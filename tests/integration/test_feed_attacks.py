@@ -118,6 +118,42 @@ async def test_signatures_that_ran_out_stop_acceptance_and_not_service(
     assert alarms_of(agent) == ["LIST_EXPIRED"]
 
 
+async def test_a_clock_that_is_wrong_wipes_nothing_and_what_comes_when_it_is_right_is_taken(
+    court: ListPublisher, host: AgentHost, clock: FakeClock
+) -> None:
+    """All signatures seem to have run out, as for a host whose clock is ahead; it is restarted meanwhile, twice."""
+    court.publish(listed(1))
+    await host.start().sync_once()
+    kept = {path.relative_to(host.directory): path.read_bytes() for path in host.directory.glob("[sd]*/**/*.*")}
+    clock.advance(-3_600)
+    court.publish(lifted(1))
+    await host.start().sync_once()
+    agent = host.start()
+    await agent.sync_once()
+    assert alarms_of(agent) == ["CLOCK_SKEW", "LIST_EXPIRED"]
+    assert agent.in_service is not None
+    assert set(await host.stored()) == {token_of(1)}
+    assert (
+        kept.items()
+        <= {path.relative_to(host.directory): path.read_bytes() for path in host.directory.glob("[sd]*/**/*.*")}.items()
+    )
+    clock.advance(3_602)
+    court.heartbeat()
+    await agent.sync_once()
+    assert alarms_of(agent) == []
+    assert await host.stored() == {}
+
+
+async def test_a_list_vouched_for_in_the_future_is_taken_and_the_clock_blamed(
+    agent: Agent, court: ListPublisher, clock: FakeClock
+) -> None:
+    clock.advance(3_600)
+    court.heartbeat()
+    clock.advance(-3_600)
+    await agent.sync_once()
+    assert alarms_of(agent) == ["CLOCK_SKEW"]
+
+
 async def test_another_courts_feed_is_forged(agent: Agent, court: ListPublisher, tmp_path: Path) -> None:
     """Signed by keys of its own, for whoever redirects the agent there."""
     other = ListPublisher(tmp_path / "impostor", court.clock)
