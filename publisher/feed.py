@@ -26,7 +26,7 @@ from restriction.change import Delta, ListId, ListState
 from restriction.envelope import decode_delta, encode_delta
 from restriction.errors import SettingError
 from restriction.listing import LIST_FIELD, PARAMETERS_PATH, Listing, Step, step_of
-from settings.files import replace_file
+from settings.files import replace_file, sync_directory
 
 STATE_FIELD: Final = "lintel_state"
 # How long files stay after they left the metadata: longer than an agent takes that has read the older metadata.
@@ -145,7 +145,9 @@ class Feed:
         return self.targets_directory / target.get_prefixed_paths()[0]
 
     def _write(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir()
+            sync_directory(path.parent.parent)
         replace_file(path, content)
 
     def _retire(self, target: TargetFile, now_s: float) -> None:

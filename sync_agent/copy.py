@@ -25,7 +25,7 @@ from restriction.folding import folded_runs
 from restriction.listing import PARAMETERS_PATH, Listing, Step, snapshot_path, step_of
 from restriction.parameters import Parameters
 from restriction.trusted_list import TrustedList
-from settings.files import replace_file
+from settings.files import replace_file, sync_directory
 from sync_agent.digests import by_partition
 from sync_agent.fetcher import Fetched, Held
 
@@ -176,6 +176,7 @@ class VerifiedCopy:
         path = self._directory / snapshot_path(snapshot.state.version)
         path.parent.mkdir(exist_ok=True)
         replace_file(path, encode_snapshot(snapshot))
+        sync_directory(path.parent.parent)  # the older snapshot is about to go
         self.wants_snapshot = False
 
     def _folded(self, held: VerifiedList) -> VerifiedList:
