@@ -124,9 +124,7 @@ def _waited(
         return None, error
     if effect.is_acknowledged:
         return effect, None
-    return effect, NotReadyError(
-        f"version {version} is signed; not acknowledged within {timeout_s:g} s: {effect.state}"
-    )
+    return effect, NotReadyError(f"version {version} is signed; {effect.state} after {timeout_s:g} s")
 
 
 def _name(source: BufferedReader) -> str:
