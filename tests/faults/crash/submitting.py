@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from publisher.intake import JsonLines
+from publisher.lines import JsonLines
 from publisher.publish import publish_queued
 from publisher.report import Report
 from publisher.submission import submit
