@@ -28,6 +28,7 @@ Experiment = Callable[[Plan], Outcome]
 # By name: the module whose `run` it is, imported only when it is run. A new experiment is a row here.
 EXPERIMENTS: Final[Mapping[str, str]] = {
     "cancels": "tests.faults.cancels",
+    "lifts": "tests.faults.lifts",
     "store_faults": "tests.faults.store_faults",
     "chaos": "tests.faults.chaos",
 }
