@@ -6,6 +6,10 @@ Rules:
 - A list comes in whole or not at all: a manifest is written after its chunks, a delta by one rename, and what does not
   follow on the rest is not part of the list.
 - Disk stays bounded: a newer snapshot takes away what it covers, and old deltas are folded.
+- What is accepted is all that the feed states: each delta is of the versions it is listed as, and together they lead to
+  the state that the targets state.
+- An instant that is yet to come counts as ten seconds ahead at most: else whoever steals the timestamp key makes the
+  list young for ever, and every later heartbeat a rollback.
 - Nothing here is served unproven: whoever loads from the copy computes the digest anew.
 """
 
@@ -13,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -33,6 +37,8 @@ _log = logging.getLogger(__name__)
 _FOLDERS: Final = ("snapshots", "deltas")
 # Folding leaves at least as many apart, so that an agent a few versions behind still finds its way.
 _UNFOLDED: Final = 50
+# More than what raises CLOCK_SKEW, and little enough to wait for.
+_AHEAD_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,10 @@ class VerifiedList:
 class VerifiedCopy:
     """The copy in one directory; `held` is the list in it, None before the first."""
 
-    def __init__(self, directory: Path, pinned: ListId) -> None:
+    def __init__(self, directory: Path, pinned: ListId, clock: Callable[[], float]) -> None:
         self._directory = directory
         self._pinned = pinned
+        self._clock = clock
         self._timestamp = b""
         self._fold_above = MAX_DELTAS
         self.wants_snapshot = False
@@ -154,9 +161,10 @@ class VerifiedCopy:
         held = self.held
         trusted = TrustedList(self._pinned, held.state if held else None)
         trusted.require_reached(fetched.newest)
-        if held is not None and fetched.as_of < held.as_of:
-            raise RefusedListError("LIST_ROLLBACK", "the feed vouches for an earlier instant than it did before")
+        as_of = self._instant(fetched.as_of)
         deltas = [decode_delta(raw) for raw in fetched.deltas]
+        if tuple(map(step_of, deltas)) != fetched.way:
+            raise RefusedListError("LIST_FORGED", "a delta is not of the versions it is listed as")
         if fetched.parameters is not None:
             _require_parameters(fetched.parameters)
         if fetched.snapshot is not None:
@@ -167,9 +175,17 @@ class VerifiedCopy:
         snapshot = fetched.snapshot or (held.snapshot if held else None)
         if trusted.held is None or snapshot is None:
             raise RefusedListError("LIST_GAP", "the feed has no snapshot to start from")
+        if trusted.held != fetched.state:
+            raise RefusedListError("LIST_FORGED", "the feed's documents lead to another state than it states")
         before = held.deltas if held and fetched.snapshot is None else ()
         parameters = fetched.parameters or (held.parameters if held else None)
-        return VerifiedList(snapshot, (*before, *map(step_of, deltas)), trusted.held, fetched.as_of, parameters)
+        return VerifiedList(snapshot, (*before, *map(step_of, deltas)), trusted.held, as_of, parameters)
+
+    def _instant(self, as_of: int) -> int:
+        """The instant that counts as vouched for. Raises: RefusedListError when it is earlier than before."""
+        if as_of < self.as_of:
+            raise RefusedListError("LIST_ROLLBACK", "the feed vouches for an earlier instant than it did before")
+        return max(self.as_of, min(as_of, int(self._clock()) + _AHEAD_S))
 
     def _keep_snapshot(self, snapshot: Snapshot) -> None:
         """Write the manifest; its chunks were fetched into place."""

@@ -25,10 +25,10 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import Updater, UpdaterConfig
 
-from restriction.change import Chunk, ListId, Snapshot
+from restriction.change import Chunk, ListId, ListState, Snapshot
 from restriction.envelope import MAX_DELTA_BYTES, MAX_MANIFEST_BYTES, decode_snapshot
 from restriction.errors import RefusedListError, SettingError
-from restriction.listing import AS_OF_FIELD, LIST_FIELD, PARAMETERS_PATH, Listing, Step, snapshot_path
+from restriction.listing import AS_OF_FIELD, LIST_FIELD, PARAMETERS_PATH, STATE_FIELD, Listing, Step, snapshot_path
 from settings.files import replace_file, sync_directory
 from sync_agent.transport import Transport, renamed
 from sync_agent.trial import Kind, Trial
@@ -88,12 +88,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Documents under one signed timestamp; the chunks of a snapshot lie in the directory given for them."""
+    """Documents under one signed timestamp, and the state that they are said to lead to.
+
+    `way` is how the feed lists the deltas; the chunks of a snapshot lie in the directory given for them.
+    """
 
     timestamp: bytes
     as_of: int
     newest: int
+    state: ListState
     snapshot: Snapshot | None
+    way: tuple[Step, ...]
     deltas: tuple[bytes, ...]
     parameters: bytes | None
 
@@ -104,6 +109,7 @@ class _Verified:
 
     timestamp: bytes
     as_of: int
+    state: ListState
     files: Mapping[str, TargetFile]
 
 
@@ -126,6 +132,7 @@ class FeedFetcher:
     ) -> None:
         self._url = source.url.rstrip("/")
         self._root = source.root
+        self._pinned = source.list_id
         self._metadata = directory / "metadata"
         self._chunks = directory
         self._transport = transport
@@ -158,7 +165,17 @@ class FeedFetcher:
         if type(as_of) is not int:
             raise RefusedListError("LIST_FORGED", "the timestamp does not say as_of; the last good list stays")
         targets = Metadata[Targets].from_bytes((self._metadata / "targets.json").read_bytes()).signed
-        return _Verified(raw, as_of, targets.targets)
+        return _Verified(raw, as_of, self._state(targets), targets.targets)
+
+    def _state(self, targets: Targets) -> ListState:
+        try:
+            fields = targets.unrecognized_fields[STATE_FIELD]
+            version, digest, count, key_id = (fields[name] for name in ("version", "digest", "count", "key_id"))
+            return ListState(self._pinned, version, bytes.fromhex(digest), count, key_id)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RefusedListError(
+                "LIST_FORGED", "the targets do not say which state they lead to; the last good list stays"
+            ) from error
 
     def _documents(self, verified: _Verified, held: Held) -> Fetched:
         listing = Listing.of(verified.files)
@@ -170,7 +187,9 @@ class FeedFetcher:
             snapshot, way = self._snapshot(verified, listing)
         deltas = tuple(self._document(verified, step.path, Kind.DELTA) for step in way)
         parameters = self._parameters(verified, held.parameters)
-        return Fetched(verified.timestamp, verified.as_of, listing.newest, snapshot, deltas, parameters)
+        return Fetched(
+            verified.timestamp, verified.as_of, listing.newest, verified.state, snapshot, way, deltas, parameters
+        )  # fmt: skip
 
     def _snapshot(self, verified: _Verified, listing: Listing) -> tuple[Snapshot, tuple[Step, ...]]:
         way = None if listing.snapshot is None else listing.way(listing.snapshot)
@@ -179,6 +198,10 @@ class FeedFetcher:
                 "LIST_GAP", "the feed's deltas do not follow on its snapshot; the last good list stays"
             )
         snapshot = decode_snapshot(self._document(verified, snapshot_path(listing.snapshot), Kind.SNAPSHOT))
+        if snapshot.state.version != listing.snapshot:
+            raise RefusedListError(
+                "LIST_FORGED", "a snapshot is not of the version it is listed as; it is fetched again"
+            )
         for done, chunk in enumerate(snapshot.chunks, 1):
             self._chunk(chunk)
             self._progress("fetching the snapshot", done, len(snapshot.chunks))

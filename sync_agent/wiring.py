@@ -45,7 +45,7 @@ def build_agent(
     directory = place.state_directory
     directory.mkdir(parents=True, exist_ok=True)
     pinned = place.source.list_id
-    copy = VerifiedCopy(directory, pinned)
+    copy = VerifiedCopy(directory, pinned, clock)
     last = LastAnnounced(directory / "announced.json", pinned)
     spares = Spares(directory / "generations.json", place.monotonic)
     acknowledger = Acknowledger(store, clock)
