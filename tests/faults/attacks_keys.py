@@ -88,7 +88,7 @@ class Thief:
 
     def sign_root(self, edit: Callable[[Root], object]) -> Overlay:
         """The next root, signed with whatever root keys are held."""
-        root = Metadata[Root].from_bytes((self._court / "feed" / "root.json").read_bytes())
+        root = Metadata[Root].from_file(str(_newest_root(self._court)))
         root.signed.version += 1
         edit(root.signed)
         root.signatures.clear()
@@ -150,6 +150,10 @@ def rotate(court: ListPublisher, *roles: str) -> None:
     for name, raw in Thief(court.directory, *ROOT_KEYS[:2]).sign_root(name_them).items():
         (court.directory / "feed" / name).write_bytes(raw)
     court.reopen()
+
+
+def _newest_root(court: Path) -> Path:
+    return max((court / "feed" / "metadata").glob("*.root.json"), key=lambda path: int(path.name.split(".")[0]))
 
 
 def _signer(directory: Path, name: str) -> CryptoSigner:

@@ -28,6 +28,7 @@ from restriction.decision import Outcome
 from restriction.parameters import Parameters
 from restriction.record import Grant, Record, encode
 from sync_agent.agent import Agent
+from sync_agent.canary import Canary
 from sync_agent.fetcher import FeedSource
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.gateway import ALL_MEASURES, HOTEL, identity, question, record
@@ -38,6 +39,7 @@ POLL_S: Final = 0.2  # what `lintel agent run` takes unless told otherwise
 LISTED, SECOND, NEVER, LATER = 1, 2, 3, 4
 _LOOK_S: Final = 0.005
 _BEAT_S: Final = 2.0
+_ARRIVAL_S: Final = 20.0
 
 
 def listed(person: int, measures: int = ALL_MEASURES) -> Change:
@@ -68,12 +70,13 @@ class Stage:
         self.court.publish(listed(LISTED))
         self.older = self.court.photograph()
         self.court.publish(listed(SECOND))
-        with self.court.feed.lock():
-            self.court.feed.publish_parameters(parameters(1), self.court.clock())
+        self.settled: list[bytes] = []
+        self.settle_parameters()
         self.struck_s = 0.0
         self.server: RogueServer
         self.host: AgentHost
         self.agent: Agent
+        self.running: asyncio.Task[None]
         self.gateway: Gateway
 
     def strike(self, deeds: dict[str, Deed] | None = None, overlay: dict[str, bytes] | None = None) -> None:
@@ -81,6 +84,19 @@ class Stage:
         self.struck_s = time.monotonic()
         self.server.deeds = deeds or {}
         self.server.overlay = overlay or {}
+
+    def settle_parameters(self) -> None:
+        """The court signs other parameters."""
+        self.settled.append(parameters(len(self.settled) + 1))
+        with self.court.feed.lock():
+            self.court.feed.publish_parameters(self.settled[-1], self.court.clock())
+
+    async def set(self) -> None:
+        """The persons of the play are listed as at its start. Raises: RuntimeError when the agent does not follow."""
+        if set(self.court.book.records) != {listed(LISTED).token, listed(SECOND).token}:
+            self.court.publish(lifted(LATER), listed(SECOND))
+        if await self.arrived(_ARRIVAL_S) is None:
+            raise RuntimeError(f"the honest list is not in service: {alarms_of(self.agent)}")
 
     def next_delta(self, deeds: dict[str, Deed]) -> None:
         """The court lifts a person, and these are the deeds done to who fetches that."""
@@ -162,22 +178,26 @@ async def before(stage: Stage) -> Before:
 async def staged(folder: Path, poll_s: float = POLL_S) -> AsyncIterator[Stage]:
     """A stage with the honest list in service and the agent polling; the court signs a heartbeat every two seconds."""
     stage = Stage(folder, poll_s)
-    with serving(stage.court.directory / "feed") as stage.server:
-        stage.host = AgentHost(FeedSource(stage.server.url, stage.court.root), folder / "agent", time.time)  # noqa: TID251
+    with serving(stage.court.directory / "feed") as stage.server, Canary(time.monotonic) as canary:
+        source = FeedSource(stage.server.url, stage.court.root)
+        stage.host = AgentHost(source, folder / "agent", time.time, canary=canary)  # noqa: TID251 - as above
         stage.agent = stage.host.start()
         stage.gateway = Gateway.over(stage.host, folder)
-        async with _running(_beats(stage.court)), _running(stage.agent.run(asyncio.Event(), poll_s)):
-            assert await stage.arrived(10.0) is not None, alarms_of(stage.agent)
+        async with (
+            _running(_beats(stage.court)),
+            _running(stage.agent.run(asyncio.Event(), poll_s)) as stage.running,
+        ):
+            await stage.set()
             yield stage
             # A download under way would last as long as the server drips.
             stage.server.closing.set()
 
 
 @asynccontextmanager
-async def _running(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _running(coroutine: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(coroutine)
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
