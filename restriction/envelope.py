@@ -46,6 +46,8 @@ MAX_MANIFEST_BYTES: Final = 256 << 10
 MAX_CHUNK_BYTES: Final = 64 << 20
 # Whoever loads a list makes room for as many records as it states; ten times the largest list that is thought of.
 MAX_RECORDS: Final = 100_000_000
+# A list of 10 million is 1.3 GB; an agent keeps two snapshots on its disk for a moment.
+MAX_SNAPSHOT_BYTES: Final = 8 << 30
 MAX_KEY_ID_CHARS: Final = 64
 MAX_LIST_NAME_CHARS: Final = 64
 _PARTITIONS: Final = 256
@@ -102,6 +104,8 @@ def decode_snapshot(raw: bytes) -> Snapshot:
     message = _open(raw, feed_pb2.Snapshot(), MAX_MANIFEST_BYTES, _PARTITIONS)
     _require(len(message.chunks) <= _PARTITIONS, "snapshot has too many chunks", "LIST_OVERSIZED")
     chunks = tuple(_chunk_from_wire(chunk) for chunk in message.chunks)
+    size = sum(chunk.expanded for chunk in chunks)
+    _require(size <= MAX_SNAPSHOT_BYTES, "snapshot is larger than its limit", "LIST_OVERSIZED")
     partitions = [chunk.partition for chunk in chunks]
     _require(partitions == sorted(set(partitions)), "snapshot chunks are not in strictly ascending partitions")
     return Snapshot(_state_from_wire(message.state), chunks)

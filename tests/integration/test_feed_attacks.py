@@ -82,6 +82,23 @@ async def test_an_endless_timestamp_is_oversized(agent: Agent, court: ListPublis
     assert alarms_of(agent) == ["LIST_OVERSIZED"]
 
 
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("2.root.json", 100_000), ("*.snapshot.json", 20_000), ("*.targets.json", 600_000)],
+    ids=["root", "snapshot", "targets"],
+)
+async def test_metadata_larger_than_any_may_be_is_oversized_before_it_is_read(
+    agent: Agent, court: ListPublisher, name: str, size: int
+) -> None:
+    """Spaces at the end of a document leave its JSON what it was."""
+    court.publish(lifted(1))
+    found = sorted(court.metadata.glob(name), key=lambda path: path.stat().st_mtime_ns)
+    path = found[-1] if found else court.metadata / name
+    path.write_bytes((found[-1].read_bytes() if found else b"{}") + b" " * size)
+    await agent.sync_once()
+    assert alarms_of(agent) == ["LIST_OVERSIZED"]
+
+
 async def test_an_older_feed_with_true_signatures_is_a_rollback(
     agent: Agent, court: ListPublisher, host: AgentHost
 ) -> None:
