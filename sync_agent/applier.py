@@ -151,7 +151,7 @@ class Applier:
         heads = await self._scrubber.heads(generation)
         if PARTITIONS - len(heads) > _FEW:
             return None
-        suspects = {self._scrubber.partition, *(change.token[0] for change in step.changes)}
+        suspects = {*self._scrubber.looked_at, *(change.token[0] for change in step.changes)}
         key = self._keys_of(held.state).digest_key
         damaged = await self._scrubber.damaged(generation, heads, suspects, key)
         if not damaged:

@@ -24,13 +24,14 @@ from typing import Final
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient.fetcher import FetcherInterface
 
 from restriction.change import Chunk, ListId, ListState, Snapshot
 from restriction.envelope import MAX_DELTA_BYTES, MAX_MANIFEST_BYTES, decode_snapshot
 from restriction.errors import RefusedListError, SettingError
 from restriction.listing import AS_OF_FIELD, LIST_FIELD, PARAMETERS_PATH, STATE_FIELD, Listing, Step, snapshot_path
 from settings.files import replace_file, sync_directory
-from sync_agent.transport import Transport, renamed
+from sync_agent.transport import renamed
 from sync_agent.trial import Kind, Trial
 
 MAX_TIMESTAMP_BYTES: Final = 16 << 10
@@ -128,7 +129,12 @@ class FeedFetcher:
     """
 
     def __init__(
-        self, source: FeedSource, directory: Path, transport: Transport, progress: Progress, tryer: Tryer | None = None
+        self,
+        source: FeedSource,
+        directory: Path,
+        transport: FetcherInterface,
+        progress: Progress,
+        tryer: Tryer | None = None,
     ) -> None:
         self._url = source.url.rstrip("/")
         self._root = source.root

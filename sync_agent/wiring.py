@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuf.ngclient.fetcher import FetcherInterface
+
 from liststore.base import ListWriter
 from restriction.token import Secrets
 from sync_agent.acknowledger import Acknowledger
@@ -34,7 +36,7 @@ class AgentPlace:
     source: FeedSource
     state_directory: Path
     canary: Tryer
-    transport: Transport | None = None  # HTTP unless given
+    transport: FetcherInterface | None = None  # HTTP unless given
     monotonic: Callable[[], float] = time.monotonic
 
 
