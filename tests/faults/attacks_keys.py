@@ -8,6 +8,7 @@ they are, so that an honest server goes on with the honest feed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,10 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from publisher.sign import ROOT_KEYS
+from restriction.change import ListState
+from restriction.envelope import decode_delta, decode_snapshot
+from restriction.errors import RefusedListError
+from restriction.listing import STATE_FIELD
 from tests.fakes.list_publisher import ListPublisher
 
 Overlay = dict[str, bytes]
@@ -54,6 +59,7 @@ class Thief:
         for path, content in (documents or {}).items():
             target = targets.targets[path] = TargetFile.from_data(path, content, ["sha256"])
             overlay[f"targets/{target.get_prefixed_paths()[0]}"] = content
+            targets.unrecognized_fields |= stated(content)
         edits.targets(targets)
         raw = self.signed(targets)
         overlay[f"metadata/{targets.version}.targets.json"] = raw
@@ -125,6 +131,23 @@ class Thief:
         if role not in self._signers:
             self._signers[role] = _signer(self._court, f"online/{role}")
         return self._signers[role]
+
+
+def stated(document: bytes) -> dict[str, Any]:
+    """What the targets say of the state that this document leads to; nothing, for one that cannot be read."""
+    state = _state(document)
+    if state is None:
+        return {}
+    said = {"version": state.version, "digest": state.digest.hex(), "count": state.count, "key_id": state.key_id}
+    return {STATE_FIELD: said}
+
+
+def _state(document: bytes) -> ListState | None:
+    with suppress(RefusedListError):
+        return decode_delta(document).after
+    with suppress(RefusedListError):
+        return decode_snapshot(document).state
+    return None
 
 
 def all_online(court: ListPublisher) -> Thief:

@@ -13,6 +13,7 @@ Parameters have no digest: ones that are signed for real and well formed count a
 
 from __future__ import annotations
 
+import bisect
 import concurrent.futures
 import itertools
 import multiprocessing
@@ -34,8 +35,8 @@ from tests.faults.mutations_machine import Machine, Verdict
 from tests.faults.plan import Outcome, Plan
 
 OF_RECORD: Final = 104_000
-# Where a mutant needs a day's patience it is refused too; what is signed for real costs ten times what is not.
-_SIGNED_SHARE: Final = 0.1
+# Of all inputs, since what is signed for real costs the agent ten times what is not: it goes as far as the store.
+SIGNED_SHARE: Final = 0.1
 _WORKERS: Final = 2
 _SINGLE_BELOW: Final = 2_000  # cases for which a second process would only be started
 _IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - a directory of random name is made there
@@ -180,19 +181,25 @@ def run(plan: Plan) -> Outcome:
 def sample(mutants: Mutants, plan: Plan) -> list[Case]:
     """As many cases as are asked for, drawn evenly from each layer and in random order; all, where there are fewer."""
     random_ = random.Random(plan.seed)  # noqa: S311 - a draw that can be made again
-    drawn: list[Case] = []
-    wanted = plan.count(OF_RECORD)
-    families = list(mutants.families())
-    for layer, share in (("signed", _SIGNED_SHARE), ("wire", 1.0)):
-        every = [
-            (family, number)
-            for family, count in families
-            if family.layer == layer
-            for number in range(count)
-            if mutants.differs(family, number)
-        ]
-        drawn += random_.sample(every, min(len(every), round(wanted * share) if share < 1 else wanted - len(drawn)))
+    wanted, families = plan.count(OF_RECORD), list(mutants.families())
+    drawn = _drawn(
+        mutants, [one for one in families if one[0].layer == "signed"], round(wanted * SIGNED_SHARE), random_
+    )
+    drawn += _drawn(mutants, [one for one in families if one[0].layer == "wire"], wanted - len(drawn), random_)
     random_.shuffle(drawn)
+    return drawn
+
+
+def _drawn(mutants: Mutants, families: Sequence[tuple[Family, int]], wanted: int, random_: random.Random) -> list[Case]:
+    ends = list(itertools.accumulate(count for _, count in families))
+    drawn: list[Case] = []
+    for number in random_.sample(range(ends[-1]), ends[-1]):
+        family, count = families[at := bisect.bisect_right(ends, number)]
+        within = number - ends[at] + count
+        if len(drawn) == wanted:
+            break
+        if mutants.differs(family, within):
+            drawn.append((family, within))
     return drawn
 
 

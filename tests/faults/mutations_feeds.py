@@ -23,7 +23,7 @@ from restriction.listing import Step, snapshot_directory, snapshot_path
 from restriction.measures import Measure
 from restriction.parameters import Parameters
 from tests.fakes.list_publisher import ListPublisher
-from tests.faults.attacks_keys import ONLINE, Edits, Overlay, Thief, unchanged
+from tests.faults.attacks_keys import ONLINE, Edits, Overlay, Thief, stated, unchanged
 from tests.faults.attacks_stage import lifted, listed
 
 SNAPSHOT: Final = snapshot_path(3)
@@ -122,10 +122,8 @@ class Resigner:
         """The feed with this document changed."""
         files = dict(self._targets.targets)
         files[name] = TargetFile.from_data(name, content, ["sha256"])
-        targets = Targets(
-            self._targets_version, None, self._targets.expires, files,
-            unrecognized_fields=self._targets.unrecognized_fields,
-        )  # fmt: skip
+        fields = {**self._targets.unrecognized_fields, **stated(content)}
+        targets = Targets(self._targets_version, None, self._targets.expires, files, unrecognized_fields=fields)
         overlay = {f"targets/{files[name].get_prefixed_paths()[0]}": content}
         return overlay | self._above_targets(self._thief.signed(targets))
 
