@@ -37,9 +37,9 @@ from tests.fakes.disorder import disordered_events, disordered_list
 from tests.faults.crash.bench import percentiles
 from tests.faults.crash.process import Nursery, nursery
 from tests.faults.crash.submitting import Submission, sign_what_waits
+from tests.faults.crashes import SEEDS, thinned
 from tests.faults.plan import Outcome, Plan
 
-SEEDS: Final = 25
 _SUBJECTS: Final = 40
 _EVENTS: Final = 40
 
@@ -79,7 +79,7 @@ def run(plan: Plan) -> Outcome:
         for seed in range(plan.seed, plan.seed + plan.count(SEEDS)):
             with tempfile.TemporaryDirectory(dir=plan.folder) as folder, _standing(Path(folder), seed) as court:
                 steps, expected = _undisturbed(court, children)
-                for gap, name in enumerate([*steps, "end"]):
+                for gap, name in list(enumerate([*steps, "end"]))[:: thinned(plan)]:
                     where = f"seed {seed}, gap {gap} of {len(steps)}, before {name}"
                     court.reset()
                     if children.run(replace(court.job, gap=gap)).signal != signal.SIGKILL:

@@ -85,7 +85,7 @@ def run(plan: Plan) -> Outcome:
         worlds.made(KIND, plan.seed, Path(folder), server) as world,
     ):
         bench = Bench(world, server, children, tally)
-        calls = _calls(bench, plan.folder / "trace")
+        calls = calls_of(bench, plan.folder / "trace")
         for call in _told_apart(calls)[::stride]:
             _kill(bench, call)
         killed_s = time.monotonic() - began_s
@@ -97,12 +97,13 @@ def run(plan: Plan) -> Outcome:
     return Outcome(figures, tuple(tally.told))
 
 
-def _calls(bench: Bench, trace: Path) -> list[Call]:
+def calls_of(bench: Bench, trace: Path) -> list[Call]:
+    """Every syscall of a pass that nobody disturbs, in order."""
     bench.world.reset(bench.server)
     pid = bench.children.start(replace(job(bench.world), is_held=True))
     tracing.await_held(pid)
-    tracing.traced(pid, trace)
-    bench.children.ended()
+    with tracing.traced(pid, trace):
+        bench.children.ended()
     return tracing.calls_in(trace, pid)
 
 
@@ -121,8 +122,9 @@ def _kill(bench: Bench, call: Call) -> None:
     bench.world.reset(bench.server)
     pid = bench.children.start(replace(job(bench.world), is_held=True))
     tracing.await_held(pid)
-    tracing.injected(pid, call, "signal=KILL", Path(os.devnull))
-    if bench.children.ended().signal == signal.SIGKILL:
+    with tracing.injected(pid, call, "signal=KILL", Path(os.devnull)):
+        ending = bench.children.ended()
+    if ending.signal == signal.SIGKILL:
         bench.tally.kills[call.name] += 1
     else:
         bench.tally.unreached += 1
@@ -139,7 +141,7 @@ def _fail_all(bench: Bench, name: str, calls: Sequence[Call], stride: int) -> di
     for call in [call for call in calls if here.may_befall(call)][::stride]:
         where = f"{name}: {here.errno} of {call}"
         try:
-            told = _fail(bench, call, here.errno, trace)
+            told = fail(bench, call, here.errno, trace)
         except Failed as failed:
             bench.tally.find(where, iter([(checks.NOT_HEALED, str(failed))]))
             continue
@@ -148,7 +150,7 @@ def _fail_all(bench: Bench, name: str, calls: Sequence[Call], stride: int) -> di
             continue
         raised[", ".join(sorted(told.raised)) or "nothing"] += 1
         recovered.append(told.seconds)
-        bench.tally.find(where, _wrong(bench, told, here))
+        bench.tally.find(where, wrong(bench, told, here))
     return {
         "runs": raised.total(),
         "raised": dict(raised),
@@ -156,22 +158,25 @@ def _fail_all(bench: Bench, name: str, calls: Sequence[Call], stride: int) -> di
     }
 
 
-def _fail(bench: Bench, call: Call, errno: str, trace: Path) -> Told | None:
+def fail(bench: Bench, call: Call, errno: str, trace: Path) -> Told | None:
     """What came of it; None when the call was not made, however often it was tried."""
     for _ in range(_TRIES):
         bench.world.reset(bench.server)
         pid = bench.children.start(replace(job(bench.world), most=_PASSES, is_held=True))
         tracing.await_held(pid)
-        tracing.injected(pid, call, f"error={errno}", trace)
-        told: Told = bench.children.ended().given
+        with tracing.injected(pid, call, f"error={errno}", trace):
+            told: Told = bench.children.ended().given
         if tracing.was_reached(trace):
             return told
     return None
 
 
-def _wrong(bench: Bench, told: Told, error: Error) -> Iterator[checks.Finding]:
+def wrong(bench: Bench, told: Told, error: Error) -> Iterator[checks.Finding]:
+    """What should not have come of an error."""
     if told.raised - error.alarms:
         yield checks.MISNAMED, f"it raised {sorted(told.raised)}"
+    if told.passes > 1 and not told.raised:
+        yield checks.MISNAMED, f"it took {told.passes} passes, and nothing was raised"
     if told.alarms:
         yield checks.NOT_HEALED, f"{told.alarms} are still raised after {told.passes} passes"
     yield from checks.after_recovery(bench.world, bench.server.photograph())

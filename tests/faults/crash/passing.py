@@ -83,9 +83,13 @@ class Passes:
         """Make the passes in this process, counting no files."""
         return asyncio.run(self._made(Steps(None, killing(0))))
 
+    def keyspace(self, steps: Steps) -> SteppedKeyspace:
+        """The store's, of which every call is a step."""
+        return SteppedKeyspace(RedisKeyspace(connect(self.place.store, BULK)), steps)
+
     async def _made(self, steps: Steps) -> Told:
         began_s = time.monotonic()
-        keyspace = SteppedKeyspace(RedisKeyspace(connect(self.place.store, BULK)), steps)
+        keyspace = self.keyspace(steps)
         store = KeyspaceWriter(keyspace, Keys(), KEYS.bucket_key)
         agent = agent_at(self.place, store)
         if self.is_held:

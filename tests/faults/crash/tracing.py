@@ -12,7 +12,8 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,16 +50,20 @@ def calls_in(trace: Path, pid: int) -> list[Call]:
     return calls
 
 
-def traced(pid: int, trace: Path) -> None:
-    """Let the held process go on while every call of its threads is written to `trace`."""
-    _attach(pid, ["-f", "-yy", "-s", "64", "-o", str(trace), "-p", str(pid)])
+@contextmanager
+def traced(pid: int, trace: Path) -> Iterator[None]:
+    """Let the held process go on while every call of its threads is written to `trace`; it has ended by the end."""
+    with _tracer(threads(pid), ["-f", "-yy", "-s", "64", "-o", str(trace), "-p", str(pid)]):
+        yield
 
 
-def injected(pid: int, call: Call, deed: str, trace: Path) -> None:
-    """Let the held process go on; at this call strace does `deed`, as its option `inject` has it, and says so."""
+@contextmanager
+def injected(pid: int, call: Call, deed: str, trace: Path) -> Iterator[None]:
+    """As `traced`, this kind of call alone; at this one strace does `deed`, as its option `inject` has it."""
     thread = threads(pid)[call.blocks]
     inject = f"inject={call.name}:{deed}:when={call.number}"
-    _attach(thread, ["-o", str(trace), "-e", f"trace={call.name}", "-e", inject, "-p", str(thread)])
+    with _tracer([thread], ["-o", str(trace), "-e", f"trace={call.name}", "-e", inject, "-p", str(thread)]):
+        yield
 
 
 def was_reached(trace: Path) -> bool:
@@ -79,16 +84,13 @@ def await_held(pid: int) -> None:
     _until(lambda: _status(pid, "State").startswith("T"))
 
 
-def _attach(thread: int, options: list[str]) -> None:
-    """The tracer ends with the process; whoever started it need not look after it."""
-    process = int(_status(thread, "Tgid"))
-    subprocess.Popen([STRACE or "strace", *options], stderr=subprocess.DEVNULL)  # noqa: S603 - options of our own
-    _until(
-        lambda: all(
-            _status(each, "TracerPid") != "0" for each in ([thread] if "-f" not in options else threads(process))
-        )
-    )
-    os.kill(process, signal.SIGCONT)
+@contextmanager
+def _tracer(traced_threads: Sequence[int], options: Sequence[str]) -> Iterator[None]:
+    process = int(_status(traced_threads[0], "Tgid"))
+    with subprocess.Popen([STRACE or "strace", *options], stderr=subprocess.DEVNULL):  # noqa: S603 - options of our own
+        _until(lambda: all(_status(thread, "TracerPid") != "0" for thread in traced_threads))
+        os.kill(process, signal.SIGCONT)
+        yield
 
 
 def _status(thread: int, field: str) -> str:
