@@ -13,6 +13,9 @@ from click.testing import CliRunner, Result
 
 from gateway.access import read_units
 from publisher.commands import publisher
+from publisher.effect import wait_for
+from publisher.wiring import Gateways
+from restriction.change import ListId
 from restriction.errors import LintelError, NotReadyError, RoleNotAllowedError, SettingError, UnauthenticatedError
 from restriction.identity import Mode
 from sandbox import documents
@@ -114,6 +117,14 @@ def test_any_gateway_can_tell_and_one_that_is_away_is_passed_over(court: Court) 
     report, problem = court.submit(gateways=(NOBODY,), timeout_s=0.5)
     assert report["effect"]["state"] == "not known: no gateway answered"
     assert isinstance(problem, NotReadyError)
+
+
+def test_a_gateway_of_another_list_is_told_apart_whatever_its_version(court: Court) -> None:
+    key = (court.stage.court / "court.key").read_text().strip()
+    gateways = Gateways((court.stage.address,), key, insecure=True)
+    other = ListId("another", "sandbox", 1)
+    with pytest.raises(SettingError, match="another list"):
+        wait_for(1, other, gateways, 5)
 
 
 @pytest.mark.parametrize("holder", ["nobody", "a unit"])

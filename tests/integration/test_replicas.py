@@ -54,6 +54,8 @@ async def test_a_replica_that_nobody_configured_confirms_for_none_that_is_cut_of
     """As many as are configured are attached and confirm, but one of them is a stranger."""
     stray = replicated.replicas[1]
     with node(*following(replicated.primary)) as stranger, stray.client() as client:
+        async with confirming(replicated.url) as replicas:
+            assert (await replicas.confirm(LONG_S)).is_whole
         client.replicaof("NO", "ONE")
         attached(replicated.primary, 2)
         with stranger.client() as its:
