@@ -84,6 +84,13 @@ class Applier:
         A load calls `meanwhile` in its pauses, which may come back here.
         Raises: RefusedListError, StoreUnavailableError, FencedError (another agent was here; the next pass goes on).
         """
+        try:
+            return await self._apply(copy, meanwhile)
+        except RefusedListError:
+            copy.doubt()
+            raise
+
+    async def _apply(self, copy: VerifiedCopy, meanwhile: Meanwhile) -> Applied | None:
         held = copy.held
         announced = await self._announced(held)
         if held is None or (announced is not None and _is_behind(held.state, announced.state)):

@@ -5,6 +5,8 @@ and `as_of`.
 Rules:
 - A list comes in whole or not at all: a manifest is written after its chunks, a delta by one rename, and what does not
   follow on the rest is not part of the list.
+- What was signed and could not be put in service is forgotten as soon as something is signed that does not follow on
+  it: so keys that were stolen and replaced leave nothing behind.
 - Disk stays bounded: a newer snapshot takes away what it covers, and old deltas are folded.
 - What is accepted is all that the feed states: each delta is of the versions it is listed as, and together they lead to
   the state that the targets state.
@@ -69,6 +71,7 @@ class VerifiedCopy:
         self._pinned = pinned
         self._clock = clock
         self._timestamp = b""
+        self._doubted: ListState | None = None
         self._fold_above = MAX_DELTAS
         self.wants_snapshot = False
         for name in _FOLDERS:
@@ -101,7 +104,7 @@ class VerifiedCopy:
         try:
             accepted = self._accepted(fetched)
         except RefusedListError as error:
-            self.wants_snapshot |= error.alarm == "LIST_GAP"
+            self._refused(error)
             raise
         if fetched.snapshot is not None:
             self._keep_snapshot(fetched.snapshot)
@@ -150,6 +153,10 @@ class VerifiedCopy:
         records.update(changed)
         return {token: record for token, record in records.items() if record}
 
+    def doubt(self) -> None:
+        """What is held is signed, and could not be put in service: what does not follow on it ends it."""
+        self._doubted = self.held.state if self.held else None
+
     def discard(self) -> None:
         """Forget everything: what is on disk did not come out as signed."""
         self.held = None
@@ -180,6 +187,11 @@ class VerifiedCopy:
         before = held.deltas if held and fetched.snapshot is None else ()
         parameters = fetched.parameters or (held.parameters if held else None)
         return VerifiedList(snapshot, (*before, *map(step_of, deltas)), trusted.held, as_of, parameters)
+
+    def _refused(self, error: RefusedListError) -> None:
+        self.wants_snapshot |= error.alarm == "LIST_GAP"
+        if self.held is not None and self.held.state == self._doubted:
+            self.discard()
 
     def _instant(self, as_of: int) -> int:
         """The instant that counts as vouched for. Raises: RefusedListError when it is earlier than before."""

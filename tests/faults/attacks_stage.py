@@ -39,7 +39,7 @@ POLL_S: Final = 0.2  # what `lintel agent run` takes unless told otherwise
 LISTED, SECOND, NEVER, LATER = 1, 2, 3, 4
 _LOOK_S: Final = 0.005
 _BEAT_S: Final = 2.0
-_ARRIVAL_S: Final = 20.0
+_ARRIVAL_S: Final = 60.0  # ten stages may be set at once
 
 
 def listed(person: int, measures: int = ALL_MEASURES) -> Change:
@@ -106,10 +106,14 @@ class Stage:
 
     def next_snapshot(self, deeds: dict[str, Deed]) -> None:
         """The court is so far ahead that only its snapshot leads there; the deeds are done to who fetches that."""
-        self.server.freeze()
-        self.court.publish(lifted(SECOND))
-        self.court.outdate()
+        self.outdate()
         self.strike(deeds)
+
+    def outdate(self, *changes: Change) -> None:
+        """The court lifts a person and is soon far ahead of what the server goes on serving."""
+        self.server.freeze()
+        self.court.publish(lifted(SECOND), *changes)
+        self.court.outdate()
 
     async def alarm(self, patience_s: float) -> tuple[str, float] | None:
         """The first alarm since the deed and the seconds until then; None when none came."""

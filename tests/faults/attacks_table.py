@@ -15,11 +15,12 @@ from typing import Final
 from tuf.api.metadata import MetaFile, Root, Snapshot, Timestamp
 
 from restriction.change import DIGEST_BYTES, ListId
+from restriction.listing import snapshot_directory
 from tests.faults import attacks_lies as lies
 from tests.faults import attacks_server as server
 from tests.faults.attacks_keys import ONLINE, Edits, Thief
 from tests.faults.attacks_server import Deed
-from tests.faults.attacks_stage import SECOND, Stage, lifted
+from tests.faults.attacks_stage import LATER, SECOND, Stage, lifted, listed
 
 Lie = tuple[str, str, Callable[[Stage], None], tuple[str, ...]]
 _ENDLESS: Final = "endless data"
@@ -154,9 +155,9 @@ def _replays() -> list[Attack]:
         Attack("the timestamp as it was", "rollback", _NETWORK, _older("timestamp.json"), ("LIST_ROLLBACK",)),
         Attack("the snapshot as it was", "rollback", _NETWORK, _older_under_next("snapshot"), forged),
         Attack("the targets as they were", "rollback", _NETWORK, _older_under_next("targets"), forged),
-        Attack("an older delta for the next one", "mix and match", _NETWORK, _older_delta, forged),
+        Attack("an older delta for the next one", "mix and match", _NETWORK, _older_delta, (*forged, "LIST_OVERSIZED")),
         Attack("old parameters for the next ones", "mix and match", _NETWORK, _older_parameters, forged),
-        Attack("two chunks swapped", "mix and match", _NETWORK, _swapped_chunks, forged),
+        Attack("two chunks swapped", "mix and match", _NETWORK, _swapped_chunks, (*forged, "LIST_OVERSIZED")),
         Attack("a feed that stands still", "freeze", _NETWORK, _freeze, ("LIST_FROZEN",), slow=True),
         Attack("the first root again as the next one", "rollback", _NETWORK, _root_again, ("LIST_ROLLBACK",)),
         Attack("a court's side whose clock is an hour behind", "freeze", "nothing", _expired, ("LIST_EXPIRED",)),
@@ -203,13 +204,11 @@ def _older_parameters(stage: Stage) -> None:
 
 
 def _swapped_chunks(stage: Stage) -> None:
-    deeds: dict[str, Deed] = {}
-    stage.next_snapshot(deeds)
-    chunks = sorted((stage.court.directory / "feed").glob(_CHUNK.replace("*.", "*/*.")))
+    stage.outdate(listed(LATER))
     feed = stage.court.directory / "feed"
-    newest = [path for path in chunks if path.parent.name == str(stage.court.feed.state.version)]
-    contents = [path.read_bytes() for path in newest]
-    names = [path.relative_to(feed).as_posix() for path in newest]
+    chunks = sorted((feed / "targets" / snapshot_directory(stage.court.feed.state.version)).glob("*.chunk"))
+    contents = [path.read_bytes() for path in chunks]
+    names = [path.relative_to(feed).as_posix() for path in chunks]
     stage.strike(overlay=dict(zip(names, [*contents[1:], contents[0]], strict=True)))
 
 
@@ -342,18 +341,20 @@ def _compromises() -> list[Attack]:
     kind, fast = "key compromise below threshold", "fast-forward"
     two = "the snapshot and the timestamp key"
     return [
-        Attack("targets key: a delta of their own", kind, "the targets key", _only("targets"), forged),
+        Attack("targets key: a delta of their own", kind, "the targets key", _only("targets"),
+               (*forged, "LIST_OVERSIZED")),
         Attack("targets key: all three roles", kind, "the targets key", _signed("targets"), forged),
-        Attack("snapshot key: a snapshot of their own", kind, "the snapshot key", _only("snapshot"), forged),
+        Attack("snapshot key: a snapshot of their own", kind, "the snapshot key", _only("snapshot"),
+               (*forged, "LIST_OVERSIZED")),
         Attack("timestamp key: all three roles", kind, "the timestamp key", _signed("timestamp"), forged),
         Attack("timestamp key: names an unsigned snapshot", kind, "the timestamp key",
                _timestamp_edit(_unsigned_snapshot), away, rotates=("timestamp",)),
         Attack("timestamp key: heartbeats of their own", "freeze", "the timestamp key", _timestamp_edit(_as_of_now), (),
                vouches=True, rotates=("timestamp",)),
         Attack("timestamp key: vouches for next year", fast, "the timestamp key", _timestamp_edit(_next_year),
-               ("CLOCK_SKEW",), rotates=("timestamp",)),
+               ("CLOCK_SKEW",), vouches=True, rotates=("timestamp",)),
         Attack("timestamp key: vouches for an impossible time", fast, "the timestamp key",
-               _timestamp_edit(_as_of(1 << 70)), ("CLOCK_SKEW",), rotates=("timestamp",)),
+               _timestamp_edit(_as_of(1 << 70)), ("CLOCK_SKEW",), vouches=True, rotates=("timestamp",)),
         Attack("timestamp key: vouches for a time before all", "rollback", "the timestamp key",
                _timestamp_edit(_as_of(-1)), ("LIST_FORGED", "LIST_ROLLBACK"), rotates=("timestamp",)),
         Attack("timestamp key: version far ahead", fast, "the timestamp key", _timestamp_edit(_fast), (),
@@ -366,7 +367,8 @@ def _compromises() -> list[Attack]:
                rotates=("snapshot", "timestamp")),
         Attack("snapshot and timestamp: no targets", "mix and match", two, _snapshot_edit(_no_targets), forged,
                rotates=("snapshot", "timestamp")),
-        Attack("snapshot and timestamp: a delta of their own", kind, two, _signed("snapshot", "timestamp"), forged),
+        Attack("snapshot and timestamp: a delta of their own", kind, two, _signed("snapshot", "timestamp"), forged,
+               rotates=("snapshot", "timestamp")),
         Attack("targets and timestamp: a delta of their own", kind, "the targets and the timestamp key",
                _signed("targets", "timestamp"), forged),
         Attack("targets and snapshot: a delta of their own", kind, "the targets and the snapshot key",

@@ -126,6 +126,20 @@ def test_documents_that_lead_elsewhere_than_the_feed_states_are_forged(
         copy.accept(replace(fetched, state=replace(fetched.state, **stated)))
 
 
+@pytest.mark.parametrize("is_doubted", [True, False])
+def test_a_list_that_could_not_be_put_in_service_is_forgotten_for_one_that_does_not_follow_on_it(
+    copy: VerifiedCopy, feed: Feed, *, is_doubted: bool
+) -> None:
+    stolen = Feed()
+    copy.accept(stolen.fetched(stolen.delta(listed(1))))
+    if is_doubted:
+        copy.doubt()
+    honest = replace(feed.fetched(feed.delta(listed(2))), way=(), deltas=())
+    with pytest.raises(RefusedListError, match="LIST_FORGED"):
+        copy.accept(honest)
+    assert (copy.held is None) == is_doubted
+
+
 def test_a_feed_that_ends_earlier_is_a_rollback(copy: VerifiedCopy, feed: Feed) -> None:
     copy.accept(feed.fetched(feed.delta(listed(1))))
     with pytest.raises(RefusedListError, match="LIST_ROLLBACK"):
