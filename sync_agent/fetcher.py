@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Final
 
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Snapshot as Snapshots
 from tuf.api.serialization import DeserializationError
-from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
 from restriction.change import Chunk, ListId, ListState, Snapshot
@@ -37,12 +38,12 @@ from sync_agent.trial import Kind, Trial
 MAX_TIMESTAMP_BYTES: Final = 16 << 10
 MAX_PARAMETERS_BYTES: Final = 4 << 20
 # python-tuf reads JSON whole, which takes twenty times its size in memory. 300 deltas are listed in 80 kB.
-_BOUNDS: Final = UpdaterConfig(
-    root_max_length=64 << 10,
-    timestamp_max_length=MAX_TIMESTAMP_BYTES,
-    snapshot_max_length=16 << 10,
-    targets_max_length=512 << 10,
-)
+MAX_METADATA_BYTES: Final = {
+    Root.type: 64 << 10,
+    Timestamp.type: MAX_TIMESTAMP_BYTES,
+    Snapshots.type: 16 << 10,
+    Targets.type: 512 << 10,
+}
 # A frame may be a little longer than its content when that does not compress.
 _FRAMING: Final = 1.02
 
@@ -114,8 +115,14 @@ class _Verified:
     files: Mapping[str, TargetFile]
 
 
-class _DurableUpdater(Updater):
-    """An updater whose files survive a power loss whole."""
+class _CarefulUpdater(Updater):
+    """An updater whose files survive a power loss whole, and that takes no metadata above its bound.
+
+    python-tuf's own bounds hold only where the metadata before states no length.
+    """
+
+    def _download_metadata(self, rolename: str, length: int, version: int | None = None) -> bytes:
+        return super()._download_metadata(rolename, min(length, MAX_METADATA_BYTES[rolename]), version)
 
     def _persist_file(self, filename: str, data: bytes) -> None:
         replace_file(Path(filename), data)
@@ -160,8 +167,8 @@ class FeedFetcher:
             return None if newest == held.timestamp else self._documents(self._refresh(), held)
 
     def _refresh(self) -> _Verified:
-        updater = _DurableUpdater(
-            str(self._metadata), f"{self._url}/metadata/", fetcher=self._transport, config=_BOUNDS, bootstrap=self._root
+        updater = _CarefulUpdater(
+            str(self._metadata), f"{self._url}/metadata/", fetcher=self._transport, bootstrap=self._root
         )
         updater.refresh()
         sync_directory(self._metadata)  # the link to the newest root

@@ -99,6 +99,14 @@ async def test_metadata_larger_than_any_may_be_is_oversized_before_it_is_read(
     assert alarms_of(agent) == ["LIST_OVERSIZED"]
 
 
+async def test_metadata_larger_than_any_may_be_is_oversized_even_when_its_length_is_signed(
+    agent: Agent, court: ListPublisher
+) -> None:
+    court.sign_delta(2, replace(court.feed.state, version=3, key_id="k" * 600_000), lifted(1))
+    await agent.sync_once()
+    assert alarms_of(agent) == ["LIST_OVERSIZED"]
+
+
 async def test_an_older_feed_with_true_signatures_is_a_rollback(
     agent: Agent, court: ListPublisher, host: AgentHost
 ) -> None:
