@@ -112,7 +112,10 @@ async def test_broken_edit_changes_nothing_until_it_is_mended(path: Path) -> Non
         {"sector": "spa"}, {"mode": "real"}, {"state": "on"}, {"establishments": 3}, {"colour": "red"},
         {"key_sha256": None}, {"id": None}, {"role": "court"}, {"role": "judge"},
     ],
-    ids=["sector", "mode", "state", "establishments", "unknown field", "key missing", "id missing", "a court with a sector", "another role"],
+    ids=[
+        "sector", "mode", "state", "establishments", "unknown field", "key missing", "id missing",
+        "a court with a sector", "another role",
+    ],
 )  # fmt: skip
 def test_unit_that_cannot_be_meant_is_refused_by_its_number(path: Path, change: dict[str, object]) -> None:
     rows = yaml.safe_load(path.read_text())
