@@ -183,7 +183,7 @@ class Applier:
         _log.info("no deltas lead to version %d: what differs is looked for", held.state.version)
         try:
             with self._judging(source):
-                changes = await self._mover.changes(source, generation, heads, key)
+                changes = await self._mover.changes(source, announced, heads, key)
             return None if changes is None else await self._advance(_Step(announced, held, changes), {})
         except StoreNotWholeError as error:
             _log.warning("the store is not whole and is loaded anew: %s", error)

@@ -20,7 +20,7 @@ from sync_agent.loader import empty_filter
 from tests.fakes.list_publisher import KEYS
 from tests.faults import crashes, crashes_publisher, crashes_store, crashes_syscalls
 from tests.faults.crash import checks, tracing, worlds
-from tests.faults.crash.bench import Bench, Tally, one_pass
+from tests.faults.crash.bench import Bench, Tally, job, one_pass, recover
 from tests.faults.crash.passing import Passes
 from tests.faults.crash.process import Failed, Nursery, nursery
 from tests.faults.crash.server import Photograph, Server, standing
@@ -209,6 +209,19 @@ def test_a_filter_without_a_stored_token_is_found(bench: Bench, brought: Photogr
     damaged = Photograph({**brought.cells, Keys().filter_image(number): image}, brought.streams)
     bench.server.restore(damaged)
     assert checks.MISMATCH in {rule for rule, _ in checks.after_recovery(bench.world, damaged)}
+
+
+def test_a_move_that_was_cut_short_leaves_no_token_out_of_the_filter(
+    tmp_path: Path, server: Server, children: Nursery
+) -> None:
+    """Whoever goes on cannot see in the store what the one before has added there."""
+    with worlds.made("gap", 1, tmp_path, server) as world:
+        bench = Bench(world, server, children, Tally())
+        gap = one_pass(bench).steps.index("announce")
+        world.reset(server)
+        children.run(replace(job(world), gap=gap))
+        recover(bench, "cut short")
+        assert bench.tally.told == []
 
 
 class Torn(SteppedKeyspace):
