@@ -138,8 +138,9 @@ async def _row(stage: Stage, attack: Attack) -> Row:
         alarm = await stage.alarm(_patience_s(attack))
         await stage.passes(_MORE_PASSES)
         violations += _alarm_violations(attack, alarm) + await _harm(stage, good, attack)
-        recovery_s = await _recover(stage, attack)
-        violations += await _after(stage, recovery_s)
+        if not violations:
+            recovery_s = await _recover(stage, attack)
+            violations += await _after(stage, recovery_s)
     except Exception as error:  # noqa: BLE001 - whatever comes to light here is what is looked for
         violations.append(f"{type(error).__name__}: {error}")
     if stage.running.done():

@@ -28,6 +28,8 @@ from tests.faults.plan import Outcome, Plan
 Experiment = Callable[[Plan], Outcome]
 # By name: the module whose `run` it is, imported only when it is run. A new experiment is a row here.
 EXPERIMENTS: Final[Mapping[str, str]] = {
+    "attacks": "tests.faults.attacks",
+    "mutations": "tests.faults.mutations",
     "cancels": "tests.faults.cancels",
     "lifts": "tests.faults.lifts",
     "crashes": "tests.faults.crashes",
