@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 import settings
-from gateway.access import Unit, UnitState, hash_key, new_key, read_units, write_units
+from gateway.access import Caller, Court, Unit, UnitState, read_units, write_units
 from restriction.errors import SettingError
 from restriction.identity import Mode
 from restriction.measures import Sector
+from settings.caller_keys import hash_key, new_key
 
 
 @click.group()
@@ -62,15 +63,14 @@ def add(  # noqa: PLR0913 - one parameter per option is click's way
 @units.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="JSON, as when piped.")
 def list_units(*, as_json: bool) -> None:
-    """Show every unit; no key can be shown."""
+    """Show every unit, and the court; no key can be shown."""
     held = read_units(settings.current().units_file)
     if as_json or not sys.stdout.isatty():
         click.echo(json.dumps([_shown(unit) for unit in held], ensure_ascii=False))
         return
-    table = Table("unit", "sector", "mode", "state", "establishments")
+    table = Table("unit", "sector or role", "mode", "state", "establishments")
     for unit in held:
-        places = "any" if unit.establishments is None else ", ".join(sorted(unit.establishments))
-        table.add_row(unit.id, unit.sector, unit.mode, unit.state, places)
+        table.add_row(unit.id, *_columns(unit))
     Console().print(table)
 
 
@@ -86,7 +86,7 @@ def suspend(unit_id: str) -> None:
 def rotate(unit_id: str) -> None:
     """Give a unit another key and print it, this once; the old one ends with it."""
 
-    def rekeyed(unit: Unit) -> Unit:
+    def rekeyed(unit: Caller) -> Caller:
         key = new_key(unit.mode)
         click.echo(key)
         return replace(unit, key_sha256=hash_key(key))
@@ -94,13 +94,22 @@ def rotate(unit_id: str) -> None:
     _change(unit_id, rekeyed)
 
 
-def _shown(unit: Unit) -> dict[str, object]:
-    shown = asdict(unit) | {"establishments": None if unit.establishments is None else sorted(unit.establishments)}
+def _columns(unit: Caller) -> tuple[str, str, str, str]:
+    if isinstance(unit, Court):
+        return "court", unit.mode, unit.state, ""
+    places = "any" if unit.establishments is None else ", ".join(sorted(unit.establishments))
+    return unit.sector, unit.mode, unit.state, places
+
+
+def _shown(unit: Caller) -> dict[str, object]:
+    shown = asdict(unit)
     del shown["key_sha256"]
-    return shown
+    if isinstance(unit, Court):
+        return shown | {"role": "court"}
+    return shown | {"establishments": None if unit.establishments is None else sorted(unit.establishments)}
 
 
-def _change(unit_id: str, change: Callable[[Unit], Unit]) -> None:
+def _change(unit_id: str, change: Callable[[Caller], Caller]) -> None:
     path = settings.current().units_file
     held = read_units(path)
     if all(unit.id != unit_id for unit in held):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from liststore.base import Announcement
+from restriction.change import ListId
 from restriction.filter import ListFilter
 from restriction.identity import Mode
 from restriction.parameters import Parameters
@@ -38,7 +39,7 @@ class View:
     @property
     def mode(self) -> Mode:
         """Whether this is a list of real or of sandbox identities."""
-        return Mode.SANDBOX if self.announcement.state.list_id.environment == "sandbox" else Mode.LIVE
+        return mode_of(self.announcement.state.list_id)
 
     def age_s(self, monotonic_s: float) -> float:
         """Seconds since the court's side signed the list's time."""
@@ -47,6 +48,11 @@ class View:
     def lacks(self, token: bytes) -> bool:
         """Whether the token is definitely absent; without a filter nothing is."""
         return self.filter is not None and not self.filter.might_contain(token)
+
+
+def mode_of(list_id: ListId) -> Mode:
+    """Whether this is a list of real or of sandbox identities."""
+    return Mode.SANDBOX if list_id.environment == "sandbox" else Mode.LIVE
 
 
 class Views(Protocol):

@@ -20,6 +20,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from gateway.access import Access
 from gateway.admission import Admission
+from gateway.doors.grpc.court import CourtDoor
+from gateway.doors.grpc.guard import Guard
 from gateway.doors.grpc.handlers import Core, RestrictionDoor
 from gateway.doors.grpc.server import GrpcServer, Health, Reflection, server_credentials
 from gateway.floor import Floor
@@ -72,9 +74,10 @@ async def serve(settings: Settings, serving: Serving, screening: type[Screener] 
         screener = screening(follower, store, journal, clocks, decision_ids(secrets.token_hex(6)))
         core = Core(access, screener, follower, clocks, tally, metadata.version("lintel"))
         door = RestrictionDoor(core, admission, decision_ids(f"i{secrets.token_hex(3)}"))
+        court = CourtDoor(access, store, Guard(admission, tally, decision_ids(f"i{secrets.token_hex(3)}")))
         reflection = Reflection(lambda: serving.reflection or _is_sandbox(follower))
 
-        server = GrpcServer((door.handlers(), reflection), health, admission)
+        server = GrpcServer((door.handlers(), court.handlers(), reflection), health, admission)
         stack.callback(
             _expose(serving.metrics_listen, GatewayCollector(tally, store.servers, _gauges(core, admission)))
         )

@@ -73,6 +73,8 @@ class Breaker:
 
     def after(self, event: Event, now_s: float) -> Breaker:
         """The breaker after this event of a question that was let through."""
+        if self.failures == 0 and event is not Event.FAILED:
+            return self  # closed, and nothing is new: every question comes by here twice
         if event is Event.ANSWERED:
             return Breaker(self.rule)
         failures = self.failures + (event is Event.FAILED)

@@ -44,6 +44,7 @@ QUESTION_BOUNDS: Final = Bounds()
 
 SMALL_READ_S: Final = 1.0  # an announcement or a parameters document: milliseconds, unless the server is stuck
 BUCKETS_IN_A_TURN: Final = 8  # about 500 tokens
+_NOT_ASKED: Final = StoreUnavailableError("store: no server")
 T = TypeVar("T")
 
 
@@ -61,7 +62,7 @@ class KeyspaceReader:
     async def find(self, token: bytes, at: Announcement) -> bytes | None:
         """See `ListReader.find`."""
         place = place_of(at.generation, token)
-        bucket = (await self._buckets([place], at))[place]
+        (bucket,) = await self._buckets([place], at)
         if isinstance(bucket, StoreUnavailableError):
             raise bucket
         return bucket.find(token)
@@ -69,7 +70,8 @@ class KeyspaceReader:
     async def find_many(self, tokens: Sequence[bytes], at: Announcement) -> list[bytes | Exception | None]:
         """See `ListReader.find_many`."""
         asked = [place_of(at.generation, token) for token in tokens]
-        buckets = await self._buckets(list(dict.fromkeys(asked)), at)
+        distinct = list(dict.fromkeys(asked))
+        buckets = dict(zip(distinct, await self._buckets(distinct, at), strict=True))
         return [
             bucket.find(token) if isinstance(bucket := buckets[place], Bucket) else bucket
             for place, token in zip(asked, tokens, strict=True)
@@ -146,31 +148,36 @@ class KeyspaceReader:
         for server in self._servers:
             await server.close()
 
-    async def _buckets(self, wanted: Sequence[Place], at: Announcement) -> dict[Place, Bucket | StoreUnavailableError]:
-        """Each bucket from the first server that holds it fit, or the failure of the last one."""
+    async def _buckets(self, wanted: Sequence[Place], at: Announcement) -> list[Bucket | StoreUnavailableError]:
+        """Each bucket, in order, from the first server that holds it fit, or the failure of the last one."""
         until_s = asyncio.get_running_loop().time() + self._bounds.question_s
-        opened = dict[Place, Bucket | StoreUnavailableError]()
+        opened = list[Bucket | StoreUnavailableError](_NOT_ASKED for _ in wanted)
+        lacking: Sequence[int] = range(len(wanted))
         for server in self._servers:
-            lacking = [place for place in wanted if not isinstance(opened.get(place), Bucket)]
-            if lacking:
-                opened |= await self._ask(server, lacking, at, until_s)
+            if not lacking:
+                break
+            found = await self._ask(server, [wanted[number] for number in lacking], at, until_s)
+            for number, bucket in zip(lacking, found, strict=True):
+                opened[number] = bucket
+            lacking = [number for number in lacking if not isinstance(opened[number], Bucket)]
         return opened
 
     async def _ask(
         self, server: Server, wanted: Sequence[Place], at: Announcement, until_s: float
-    ) -> dict[Place, Bucket | StoreUnavailableError]:
+    ) -> list[Bucket | StoreUnavailableError]:
         if server is not self._servers[-1]:
             until_s = min(until_s, asyncio.get_running_loop().time() + self._bounds.server_s)
         try:
             rows = await server.ask([self._row(place) for place in wanted], until_s)
         except StoreUnavailableError as error:
-            return dict.fromkeys(wanted, error)
-        opened = dict[Place, Bucket | StoreUnavailableError]()
+            return [error] * len(wanted)
+        opened = list[Bucket | StoreUnavailableError]()
         for number, (place, row) in enumerate(zip(wanted, rows, strict=True), 1):
-            opened[place] = self._try_open(place, row, at)
+            bucket = self._try_open(place, row, at)
+            server.answers += isinstance(bucket, Bucket)
+            opened.append(bucket)
             if number % BUCKETS_IN_A_TURN == 0:
                 await asyncio.sleep(0)
-        server.answers += sum(isinstance(bucket, Bucket) for bucket in opened.values())
         return opened
 
     def _try_open(
@@ -204,7 +211,7 @@ class KeyspaceReader:
     async def _from_any(self, read: Callable[[Keyspace], Awaitable[T]], *, within_s: float | None = None) -> T:
         """A bulk read from the first server that can give it. Raises: StoreUnavailableError, GapError of the last."""
         now_s = asyncio.get_running_loop().time()
-        failure: StoreUnavailableError | GapError = StoreUnavailableError("store: no server")
+        failure: StoreUnavailableError | GapError = _NOT_ASKED
         for server in sorted(self._servers, key=lambda server: not server.bulk_breaker.lets_through(now_s)):
             try:
                 return await server.read_bulk(read, within_s)

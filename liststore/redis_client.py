@@ -26,7 +26,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.cluster import LoadBalancingStrategy
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -136,6 +136,16 @@ def _text(address: SplitResult) -> str:
     """The address in one piece, with the two slashes that a socket's address needs."""
     query = f"?{address.query}" if address.query else ""
     return f"{address.scheme}://{address.netloc}{address.path}{query}"
+
+
+async def disconnect(client: Client) -> None:
+    """Close its connections, also those to the Sentinels, which the library leaves open."""
+    with renamed():
+        await client.aclose()
+        pool = None if isinstance(client, RedisCluster) else client.connection_pool
+        if isinstance(pool, SentinelConnectionPool):
+            for sentinel in pool.sentinel_manager.sentinels:
+                await sentinel.aclose()
 
 
 @contextmanager

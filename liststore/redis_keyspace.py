@@ -15,7 +15,7 @@ from typing import Any, Final
 from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
 
 from liststore.keyspace import MAX_PAGES, News, Row, Swap
-from liststore.redis_client import Client, renamed
+from liststore.redis_client import Client, disconnect, renamed
 from restriction.errors import SettingError, StoreUnavailableError
 
 _log = logging.getLogger(__name__)
@@ -118,8 +118,7 @@ class RedisKeyspace:
 
     async def close(self) -> None:
         """See `Keyspace.close`."""
-        with renamed():
-            await self._client.aclose()
+        await disconnect(self._client)
 
     async def _run(self, script: Script, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """One call of the script each; one more trip for those whose server has not seen it yet."""

@@ -28,7 +28,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from liststore.base import PARTITIONS
 from liststore.effects import Confirmation
 from liststore.keys import Keys
-from liststore.redis_client import BULK, Client, Patience, beside, connect, renamed, replicas_of
+from liststore.redis_client import BULK, Client, Patience, beside, connect, disconnect, renamed, replicas_of
 
 _MARK_BYTES: Final = 16
 # Whoever does not answer within this does not confirm now, and is asked again by the next confirmation.
@@ -67,9 +67,8 @@ class RedisReplicas:
 
     async def close(self) -> None:
         """See `Confirmer.close`."""
-        with renamed():
-            for client in (self._primary, *self._servers.values()):
-                await client.aclose()
+        for client in (self._primary, *self._servers.values()):
+            await disconnect(client)
 
     async def _shows(self, replica: str, mark: bytes) -> bool:
         try:

@@ -22,15 +22,16 @@ from publisher.approving import approve, approvers_group, waiting_batches
 from publisher.drop import Drop
 from publisher.duties import duties
 from publisher.heartbeat import Duty, FeedServer, serve
-from publisher.report import Report
+from publisher.report import Report, VersionEffect
 from publisher.submission import form_of, is_csv
-from publisher.wiring import Founding, Publisher, found, opened
-from restriction.errors import SettingError
+from publisher.wiring import Founding, Gateways, Publisher, court_key, found, opened
+from restriction.errors import LintelError, NotReadyError, SettingError
 from restriction.identity import Mode
 from restriction.parameters import Parameters
 
 _CLOCK: Final = time.time  # noqa: TID251 - an edge
 
+_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -56,7 +57,7 @@ publisher.add_command(approvers_group)
 @click.option("--list-name", help="What agents know the list by; `court` or `sandbox` when left out.")
 @click.option("--book-url", help="SQLAlchemy URL of the book; a SQLite file in the directory when left out.")
 def init(directory: Path, *, sandbox: bool, list_name: str | None, book_url: str | None) -> None:
-    """Found a list: keys, an empty signed feed, a book, a token secret and an empty units file."""
+    """Found a list: keys, an empty signed feed, a book, a token secret, the court's key, and a units file with it."""
     mode = Mode.SANDBOX if sandbox else Mode.LIVE
     found(directory, Founding(list_name or ("sandbox" if sandbox else "court"), mode, book_url), _CLOCK())
     click.echo(f"founded; carry {directory / 'keys' / 'offline'} to a safe, each key to a place of its own")
@@ -68,21 +69,67 @@ def init(directory: Path, *, sandbox: bool, list_name: str | None, book_url: str
 @click.argument("source", type=click.File("rb"))
 @click.option("--csv", is_flag=True, help="Rows of the public list, whatever the file is called; *.csv needs no flag.")
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON, as when piped.")
-def submit(directory: Path, source: BufferedReader, *, csv: bool, as_json: bool) -> None:
+@click.option(
+    "--wait", is_flag=True, help="Ask gateways until the version is acknowledged, and say when it took effect."
+)
+@click.option("--gateway", multiple=True, envvar="LINTEL_ADDRESS", metavar="HOST:PORT", help="Whom; may be repeated.")
+@click.option("--ca-file", type=_FILE, envvar="LINTEL_CA_FILE", help="PEM; the system's authorities when left out.")
+@click.option("--insecure", is_flag=True, envvar="LINTEL_INSECURE", help="Ask in clear text: on loopback only.")
+@click.option("--timeout", "timeout_s", default=30.0, show_default=True, help="Seconds to wait at most.")
+def submit(  # noqa: PLR0913 - one parameter per option is click's way
+    directory: Path,
+    source: BufferedReader,
+    *,
+    csv: bool,
+    as_json: bool,
+    wait: bool,
+    gateway: tuple[str, ...],
+    ca_file: Path | None,
+    insecure: bool,
+    timeout_s: float,
+) -> None:
     """Take in a file or `-`, sign what it changes, and report on every line.
 
     A line is an event in JSON; a row of CSV is a listing in the columns of the public list.
+
+    With --wait: exit code 3 when the version is not acknowledged in time; it is signed all the same.
     """
+    if wait and not gateway:
+        raise click.UsageError("--wait: name a gateway by --gateway HOST:PORT, or by LINTEL_ADDRESS")
+    gateways = Gateways(gateway, court_key(directory), ca_file, insecure) if wait else None
     with opened(directory) as opened_publisher, Report() as report:
         form = form_of(opened_publisher, csv=csv or is_csv(_name(source)))
         version = submission.submit(opened_publisher, source, form, _CLOCK, report)
-        if as_json or not sys.stdout.isatty():
-            report.write_json(sys.stdout.buffer, version)
-        else:
+        is_plain = as_json or not sys.stdout.isatty()
+        if not is_plain:
             Console().print(report.table())
             click.echo(f"list version {version}")
+        effect, problem = _waited(opened_publisher, version, gateways, timeout_s)
+        if is_plain:
+            report.write_json(sys.stdout.buffer, version, effect)
+        elif effect is not None:
+            click.echo(effect)
         for row in report.alarms:
             click.echo(f"alarm: line {row.line}: {row.reason}", err=True)
+    if problem is not None:
+        raise problem
+
+
+def _waited(
+    opened_publisher: Publisher, version: int, gateways: Gateways | None, timeout_s: float
+) -> tuple[VersionEffect | None, LintelError | None]:
+    """What became of the version, and what is to be said of it once the report is out."""
+    if gateways is None:
+        return None, None
+    from publisher.effect import wait_for  # noqa: PLC0415 - whoever does not wait does without gRPC
+
+    try:
+        effect = wait_for(version, opened_publisher.feed.state.list_id, gateways, timeout_s)
+    except LintelError as error:
+        return None, error
+    if effect.is_acknowledged:
+        return effect, None
+    return effect, NotReadyError(f"version {version} is signed; {effect.state} after {timeout_s:g} s")
 
 
 def _name(source: BufferedReader) -> str:

@@ -54,6 +54,7 @@ class Drop:
         taken = self._folder(".taken")
         for path in [*_files(taken), *_files(self.directory)]:
             claimed = path.rename(taken / path.name)
+            sync_directory(taken)
             try:
                 self._submit(claimed)
             except _Refused as refusal:

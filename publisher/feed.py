@@ -25,10 +25,9 @@ from publisher.sign import OnlineSigners
 from restriction.change import Delta, ListId, ListState
 from restriction.envelope import decode_delta, encode_delta
 from restriction.errors import SettingError
-from restriction.listing import LIST_FIELD, PARAMETERS_PATH, Listing, Step, step_of
-from settings.files import replace_file
+from restriction.listing import LIST_FIELD, PARAMETERS_PATH, STATE_FIELD, Listing, Step, step_of
+from settings.files import replace_file, sync_directory
 
-STATE_FIELD: Final = "lintel_state"
 # How long files stay after they left the metadata: longer than an agent takes that has read the older metadata.
 _GRACE_S: Final = {"metadata": 120.0, "deltas": 600.0, "snapshots": 3_600.0}
 _SWEPT: Final = ("metadata/*.targets.json", "metadata/*.snapshot.json", "targets/deltas/*", "targets/snapshots/*/*")
@@ -151,7 +150,9 @@ class Feed:
         return self.targets_directory / target.get_prefixed_paths()[0]
 
     def _write(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir()
+            sync_directory(path.parent.parent)
         replace_file(path, content)
 
     def _retire(self, target: TargetFile, now_s: float) -> None:

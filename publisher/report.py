@@ -20,8 +20,39 @@ from restriction.events import Status
 # Reasons that an operator must hear of at once, up to a colon; of some, once for a batch.
 ALARMS: Final = frozenset({"EVENT_ID_REUSED", "LIFTS_WAIT"})
 _ONCE: Final = frozenset({"LIFTS_WAIT"})
+ACKNOWLEDGED: Final = "acknowledged"
 _IN_MEMORY_BYTES: Final = 1 << 20
 _SHOWN_ROWS: Final = 1_000  # a table is for reading; the JSON form has every row
+
+
+@dataclass(frozen=True, slots=True)
+class VersionEffect:
+    """What gateways tell of the version; `state` in words, instants in ISO 8601, None while they are not known."""
+
+    version: int
+    state: str
+    lifts_in_effect_at: str | None = None
+    applied_at: str | None = None
+    lifts_acknowledged_at: str | None = None
+    acknowledged_at: str | None = None
+    replicas_confirmed: int = 0
+    replicas_configured: int = 0
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the primary and every configured replica have confirmed it."""
+        return self.state == ACKNOWLEDGED
+
+    def __str__(self) -> str:
+        replicas = f"{self.replicas_confirmed} of {self.replicas_configured} replicas"
+        said = [f"version {self.version}: {self.state}", f"primary and {replicas}" if self.applied_at else ""]
+        instants = {
+            "lifts in effect": self.lifts_in_effect_at,
+            "applied": self.applied_at,
+            "lifts acknowledged": self.lifts_acknowledged_at,
+            "acknowledged": self.acknowledged_at,
+        }
+        return "; ".join([*filter(None, said), *(f"{what} {when}" for what, when in instants.items() if when)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +123,16 @@ class Report:
                 self._told.add(word)
             self._rows[row.status].add(row)
 
-    def write_json(self, out: IO[bytes], version: int) -> None:
-        """The whole report: `version` of the feed that carries it, and one list a status."""
+    def write_json(self, out: IO[bytes], version: int, effect: VersionEffect | None = None) -> None:
+        """The whole report: `version` of the feed that carries it, one list a status, and `effect` if waited for."""
         out.write(b'{"version":%d' % version)
         for status, spool in self._rows.items():
             out.write(b',"%s":[' % status.encode())
             for number, line in enumerate(spool.lines()):
                 out.write(b"," * bool(number) + line)
             out.write(b"]")
+        if effect is not None:
+            out.write(b',"effect":' + orjson.dumps(effect))
         out.write(b"}\n")
 
     def table(self) -> Table:

@@ -1,6 +1,6 @@
 """Puts the court's side together in one directory.
 
-`keys/` (offline and online), `feed/` (what is served), `book.sqlite`, `token.secret`, `units.yaml`, and
+`keys/` (offline and online), `feed/` (what is served), `book.sqlite`, `token.secret`, `court.key`, `units.yaml`, and
 `publisher.json`, which says whose identities the list holds and where the book is.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import orjson
+import yaml
 
 from publisher.book import Book
 from publisher.budget import LIMITS
@@ -28,9 +29,11 @@ from restriction.listing import PARAMETERS_PATH
 from restriction.parameters import Parameters
 from restriction.token import TokenKeys, new_secret_text, read_secrets
 from settings import token_secret
+from settings.caller_keys import MODE_WORDS, hash_key, new_key
 from settings.files import replace_file
 
 _PRIVATE: Final = 0o600
+COURT_KEY: Final = "court.key"  # what the court's side shows to a gateway; its hash is in the units file
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,21 @@ class Founding:
     book_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """Where to ask, with which key, and how to trust them: a CA file, the system's CAs, or not at all."""
+
+    addresses: tuple[str, ...]
+    key: str = field(repr=False)
+    ca_file: Path | None = None
+    insecure: bool = False
+
+
 def found(directory: Path, founding: Founding, now_s: float) -> None:
-    """Make keys, an empty signed list, a book, a token secret and an empty units file. Raises: SettingError."""
+    """Make keys, an empty signed list, a book, a token secret, and a units file with the court alone.
+
+    Raises: SettingError.
+    """
     if directory.exists() and any(directory.iterdir()):
         raise SettingError(f"{directory}: not empty; name a directory of its own for the list")
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +103,9 @@ def found(directory: Path, founding: Founding, now_s: float) -> None:
     book_url = founding.book_url or f"sqlite:///{file}"
     Book.create(book_url, state).close()
     replace_file(directory / "token.secret", secret.encode(), _PRIVATE)
-    replace_file(directory / "units.yaml", b"[]\n", _PRIVATE)
+    key = new_key(founding.mode)
+    replace_file(directory / COURT_KEY, f"{key}\n".encode(), _PRIVATE)
+    replace_file(directory / "units.yaml", _units_of(founding.mode, key), _PRIVATE)
     create_keys(directory / "keys")
     feed = Feed.create(
         directory / "feed", OnlineSigners(directory / "keys"), sign_root(directory / "keys", list_id, now_s)
@@ -96,6 +114,23 @@ def found(directory: Path, founding: Founding, now_s: float) -> None:
         publish_snapshot(feed, write_snapshot(feed, state, ()), now_s)
     # Written last: a directory with it is whole.
     replace_file(directory / "publisher.json", orjson.dumps({"mode": founding.mode, "book_url": book_url}), _PRIVATE)
+
+
+def _units_of(mode: Mode, key: str) -> bytes:
+    """A units file that lets the court ask what became of its list, and nobody anything else."""
+    row = {"id": "court", "role": "court", "mode": MODE_WORDS[mode], "key_sha256": hash_key(key)}
+    return yaml.safe_dump([row], sort_keys=False).encode()
+
+
+def court_key(directory: Path) -> str:
+    """What the court's side shows to a gateway. Raises: SettingError."""
+    try:
+        return (directory / COURT_KEY).read_text().strip()
+    except OSError as error:
+        raise SettingError(
+            f"{directory / COURT_KEY}: {error.strerror}: put the key there whose hash is in the row of gateways' units "
+            "file that says `role: court`"
+        ) from error
 
 
 @contextmanager

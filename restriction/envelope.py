@@ -44,6 +44,10 @@ MAX_DELTA_BYTES: Final = 4 << 20
 MAX_MANIFEST_BYTES: Final = 256 << 10
 # A partition of a list of 10 million is 5 MB; room for a list ten times as long.
 MAX_CHUNK_BYTES: Final = 64 << 20
+# Whoever loads a list makes room for as many records as it states; ten times the largest list that is thought of.
+MAX_RECORDS: Final = 100_000_000
+# A list of 10 million is 1.3 GB; an agent keeps two snapshots on its disk for a moment.
+MAX_SNAPSHOT_BYTES: Final = 8 << 30
 MAX_KEY_ID_CHARS: Final = 64
 MAX_LIST_NAME_CHARS: Final = 64
 _PARTITIONS: Final = 256
@@ -100,6 +104,8 @@ def decode_snapshot(raw: bytes) -> Snapshot:
     message = _open(raw, feed_pb2.Snapshot(), MAX_MANIFEST_BYTES, _PARTITIONS)
     _require(len(message.chunks) <= _PARTITIONS, "snapshot has too many chunks", "LIST_OVERSIZED")
     chunks = tuple(_chunk_from_wire(chunk) for chunk in message.chunks)
+    size = sum(chunk.expanded for chunk in chunks)
+    _require(size <= MAX_SNAPSHOT_BYTES, "snapshot is larger than its limit", "LIST_OVERSIZED")
     partitions = [chunk.partition for chunk in chunks]
     _require(partitions == sorted(set(partitions)), "snapshot chunks are not in strictly ascending partitions")
     return Snapshot(_state_from_wire(message.state), chunks)
@@ -200,6 +206,7 @@ def _state_from_wire(wire: feed_pb2.ListState) -> ListState:
     _require(list_id.environment in ENVIRONMENTS, "environment is neither live nor sandbox")
     _require(len(wire.digest) == DIGEST_BYTES, "digest has not 32 bytes")
     _require(0 < len(wire.key_id) <= MAX_KEY_ID_CHARS, "key id is missing or too long")
+    _require(wire.count <= MAX_RECORDS, "list has more records than any", "LIST_OVERSIZED")
     return ListState(list_id, wire.version, wire.digest, wire.count, wire.key_id)
 
 

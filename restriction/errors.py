@@ -47,6 +47,12 @@ class PurposeNotAllowedError(QuestionError):
     reason = "PURPOSE_NOT_ALLOWED"
 
 
+class RoleNotAllowedError(QuestionError):
+    """A unit's credential at the court's service, or the court's at the units'."""
+
+    reason = "ROLE_NOT_ALLOWED"
+
+
 class SandboxOnlyError(QuestionError):
     """A sandbox credential on a real identity, or a live credential on a sandbox identity."""
 

@@ -14,8 +14,10 @@ from typing import Final
 
 from restriction.change import Delta
 
-# Extra signed fields: the list in the root, the vouched instant in the timestamp.
+# Extra signed fields: the list in the root, the state that the documents lead to in the targets, the vouched instant in
+# the timestamp.
 LIST_FIELD: Final = "lintel_list"
+STATE_FIELD: Final = "lintel_state"
 AS_OF_FIELD: Final = "as_of"
 PARAMETERS_PATH: Final = "parameters.json"
 _DELTA: Final = re.compile(r"deltas/(0|[1-9][0-9]{0,17})-([1-9][0-9]{0,17})\.delta")

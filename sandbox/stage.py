@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import settings
-from gateway.access import Unit, hash_key, new_key, write_units
+from gateway.access import Unit, read_units, write_units
 from restriction.errors import NotReadyError
 from restriction.identity import Mode
 from restriction.measures import Sector
+from settings.caller_keys import hash_key, new_key
 
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 15.0
@@ -191,7 +192,7 @@ def prepare(home: Path, sectors: Iterable[str]) -> Stage:
     units = (
         Unit(f"sandbox-{sector}", Sector(sector), Mode.SANDBOX, hash_key(key)) for sector, key in stage.keys.items()
     )
-    write_units(court / "units.yaml", tuple(units))
+    write_units(court / "units.yaml", (*read_units(court / "units.yaml"), *units))
     return stage
 
 

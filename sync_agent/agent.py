@@ -25,6 +25,7 @@ from sync_agent.applier import Applier
 from sync_agent.copy import VerifiedCopy
 from sync_agent.fetcher import FeedFetcher
 from sync_agent.filters import FilterImages
+from sync_agent.report import Backlog
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Rooms:
 class Agent:
     """Follows one feed into one store; `in_service` is what the last pass left announced."""
 
-    def __init__(self, rooms: Rooms, alarms: Alarms, report: Callable[[Announcement | None], None]) -> None:
+    def __init__(self, rooms: Rooms, alarms: Alarms, report: Callable[[Announcement | None, Backlog], None]) -> None:
         self._fetcher = rooms.fetcher
         self._copy = rooms.copy
         self._applier = rooms.applier
@@ -60,6 +61,7 @@ class Agent:
         with self.alarms.watching(FEED):
             fetched = await self._fetcher.fetch(self._copy.position)
             self._copy.accept(fetched)
+        self.alarms.heartbeat(self._copy.as_of)  # before a load, which may take longer than a heartbeat may
         with self.alarms.watching(STORE):
             applied = await self._applier.apply(self._copy, self.sync_once)
             self.in_service = await self._announcer.announce(applied, self._copy.parameters)
@@ -85,7 +87,9 @@ class Agent:
                     await duty
 
     def _tell(self) -> None:
-        """Say what is in service and what is wrong."""
-        self.alarms.heartbeat(self._copy.as_of)
+        """Say what is in service, what waits and what is wrong."""
+        state = self.in_service.state if self.in_service else None
         with self.alarms.watching(DISK):
-            self._report(self.in_service)
+            newest = max(self._fetcher.newest, self._copy.position.version or 0)
+            versions = max(0, newest - (state.version if state else 0))
+            self._report(self.in_service, Backlog(versions, self._copy.waiting(state)))

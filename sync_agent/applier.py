@@ -1,7 +1,8 @@
 """Brings the store to the state of the verified copy, and proves the digest before anything of it takes effect.
 
 Rules:
-- A change is written only when the digests of all partitions, as they would be after it, add up to the signed one.
+- A change is written only when the digests of all partitions, as they would be after it, add up to the signed one, and
+  their records to the signed count.
 - What eases is written before what burdens, and every partition reaches the version before it is announced.
 - A few damaged partitions are written anew from the copy, where the digest comes out with them.
 - Where a gap parts what is in service from what is held, only what differs is written, in place and in the same order.
@@ -27,7 +28,7 @@ from restriction.change import Change, ListState
 from restriction.errors import FencedError, RefusedListError, StoreNotWholeError
 from restriction.token import Secrets, TokenKeys
 from sync_agent.copy import VerifiedCopy, VerifiedList
-from sync_agent.digests import Found, digest_of, plan
+from sync_agent.digests import Found, digest_of, plan, total
 from sync_agent.last import LastAnnounced, stored_announcement
 from sync_agent.loader import Loaded, Loader, Meanwhile, Source, bucket_bits_for
 from sync_agent.mover import Mover
@@ -83,6 +84,13 @@ class Applier:
         A load calls `meanwhile` in its pauses, which may come back here.
         Raises: RefusedListError, StoreUnavailableError, FencedError (another agent was here; the next pass goes on).
         """
+        try:
+            return await self._apply(copy, meanwhile)
+        except RefusedListError:
+            copy.doubt()
+            raise
+
+    async def _apply(self, copy: VerifiedCopy, meanwhile: Meanwhile) -> Applied | None:
         held = copy.held
         announced = await self._announced(held)
         if held is None or (announced is not None and _is_behind(held.state, announced.state)):
@@ -130,7 +138,7 @@ class Applier:
         changes = [change for change in step.changes if change.token[0] not in rebuilt]
         stored = await self._store.read(generation, [change.token for change in changes])
         steps = plan(key, Found(heads, stored), changes, state.version, held.as_of)
-        if steps.digest != state.digest:
+        if steps.digest != state.digest or not (rebuilt or _counts(step, Found(found, stored))):
             # What was read in the middle of another agent's write does not add up either.
             if await self._scrubber.heads(generation) != found:
                 raise FencedError("another agent wrote meanwhile; the heads are read anew")
@@ -150,7 +158,7 @@ class Applier:
         heads = await self._scrubber.heads(generation)
         if PARTITIONS - len(heads) > _FEW:
             return None
-        suspects = {self._scrubber.partition, *(change.token[0] for change in step.changes)}
+        suspects = {*self._scrubber.looked_at, *(change.token[0] for change in step.changes)}
         key = self._keys_of(held.state).digest_key
         damaged = await self._scrubber.damaged(generation, heads, suspects, key)
         if not damaged:
@@ -175,7 +183,7 @@ class Applier:
         _log.info("no deltas lead to version %d: what differs is looked for", held.state.version)
         try:
             with self._judging(source):
-                changes = await self._mover.changes(source, generation, heads, key)
+                changes = await self._mover.changes(source, announced, heads, key)
             return None if changes is None else await self._advance(_Step(announced, held, changes), {})
         except StoreNotWholeError as error:
             _log.warning("the store is not whole and is loaded anew: %s", error)
@@ -229,6 +237,17 @@ class Applier:
             raise RefusedListError(
                 "KEY_UNKNOWN", f"no token secret has the key id {state.key_id}; install it"
             ) from error
+
+
+def _counts(step: _Step, found: Found) -> bool:
+    """Whether the changes lead to the count that was signed.
+
+    A store that a crash left between two versions has no count to start from: there the digest alone has to do.
+    """
+    if total(head.digest for head in found.heads.values()) != step.announced.state.digest:
+        return True
+    gained = sum(bool(change.record) - (change.token in found.records) for change in step.changes)
+    return step.announced.state.count + gained == step.held.state.count
 
 
 def _is_behind(state: ListState, other: ListState) -> bool:

@@ -5,7 +5,13 @@ and `as_of`.
 Rules:
 - A list comes in whole or not at all: a manifest is written after its chunks, a delta by one rename, and what does not
   follow on the rest is not part of the list.
+- What was signed and could not be put in service is forgotten as soon as something is signed that does not follow on
+  it: so keys that were stolen and replaced leave nothing behind.
 - Disk stays bounded: a newer snapshot takes away what it covers, and old deltas are folded.
+- What is accepted is all that the feed states: each delta is of the versions it is listed as, and together they lead to
+  the state that the targets state.
+- An instant that is yet to come counts as ten seconds ahead at most: else whoever steals the timestamp key makes the
+  list young for ever, and every later heartbeat a rollback.
 - Nothing here is served unproven: whoever loads from the copy computes the digest anew.
 """
 
@@ -13,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -25,7 +31,7 @@ from restriction.folding import folded_runs
 from restriction.listing import PARAMETERS_PATH, Listing, Step, snapshot_path, step_of
 from restriction.parameters import Parameters
 from restriction.trusted_list import TrustedList
-from settings.files import replace_file
+from settings.files import replace_file, sync_directory
 from sync_agent.digests import by_partition
 from sync_agent.fetcher import Fetched, Held
 
@@ -33,6 +39,8 @@ _log = logging.getLogger(__name__)
 _FOLDERS: Final = ("snapshots", "deltas")
 # Folding leaves at least as many apart, so that an agent a few versions behind still finds its way.
 _UNFOLDED: Final = 50
+# More than what raises CLOCK_SKEW, and little enough to wait for.
+_AHEAD_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +66,12 @@ class VerifiedList:
 class VerifiedCopy:
     """The copy in one directory; `held` is the list in it, None before the first."""
 
-    def __init__(self, directory: Path, pinned: ListId) -> None:
+    def __init__(self, directory: Path, pinned: ListId, clock: Callable[[], float]) -> None:
         self._directory = directory
         self._pinned = pinned
+        self._clock = clock
         self._timestamp = b""
+        self._doubted: ListState | None = None
         self._fold_above = MAX_DELTAS
         self.wants_snapshot = False
         self._was_filled = False
@@ -95,7 +105,7 @@ class VerifiedCopy:
         try:
             accepted = self._accepted(fetched)
         except RefusedListError as error:
-            self.wants_snapshot |= error.alarm == "LIST_GAP"
+            self._refused(error)
             raise
         if fetched.snapshot is not None:
             self._keep_snapshot(fetched.snapshot)
@@ -112,6 +122,17 @@ class VerifiedCopy:
             self._forget_all_but(accepted)
         elif len(accepted.deltas) > self._fold_above:
             self.held = self._folded(accepted)
+
+    def waiting(self, state: ListState | None) -> int:
+        """How many records lie between `state` and the list held; all of them where no deltas lead there."""
+        held = self.held
+        if held is None or state == held.state:
+            return 0
+        way = held.way_from(state) if state else None
+        try:
+            return held.state.count if way is None else sum(len(self._read_delta(step).changes) for step in way)
+        except RefusedListError:  # the copy is damaged, and is fetched anew whole
+            return held.state.count
 
     def changes(self, way: Iterable[Step]) -> tuple[Change, ...]:
         """The changes of these deltas, folded. Raises: RefusedListError when the disk holds something else."""
@@ -134,6 +155,10 @@ class VerifiedCopy:
         records.update(changed)
         return {token: record for token, record in records.items() if record}
 
+    def doubt(self) -> None:
+        """What is held is signed, and could not be put in service: what does not follow on it ends it."""
+        self._doubted = self.held.state if self.held else None
+
     def discard(self) -> None:
         """Forget everything but that there was a list: what is on disk did not come out as signed."""
         self._was_filled |= self.held is not None and self.held.state.count > 0
@@ -146,9 +171,10 @@ class VerifiedCopy:
         held = self.held
         trusted = TrustedList(self._pinned, held.state if held else None, fetched.may_be_empty, self._was_filled)
         trusted.require_reached(fetched.newest)
-        if held is not None and fetched.as_of < held.as_of:
-            raise RefusedListError("LIST_ROLLBACK", "the feed vouches for an earlier instant than it did before")
+        as_of = self._instant(fetched.as_of)
         deltas = [decode_delta(raw) for raw in fetched.deltas]
+        if tuple(map(step_of, deltas)) != fetched.way:
+            raise RefusedListError("LIST_FORGED", "a delta is not of the versions it is listed as")
         if fetched.parameters is not None:
             _require_parameters(fetched.parameters)
         if fetched.snapshot is not None:
@@ -159,15 +185,29 @@ class VerifiedCopy:
         snapshot = fetched.snapshot or (held.snapshot if held else None)
         if trusted.held is None or snapshot is None:
             raise RefusedListError("LIST_GAP", "the feed has no snapshot to start from")
+        if trusted.held != fetched.state:
+            raise RefusedListError("LIST_FORGED", "the feed's documents lead to another state than it states")
         before = held.deltas if held and fetched.snapshot is None else ()
         parameters = fetched.parameters or (held.parameters if held else None)
-        return VerifiedList(snapshot, (*before, *map(step_of, deltas)), trusted.held, fetched.as_of, parameters)
+        return VerifiedList(snapshot, (*before, *map(step_of, deltas)), trusted.held, as_of, parameters)
+
+    def _refused(self, error: RefusedListError) -> None:
+        self.wants_snapshot |= error.alarm == "LIST_GAP"
+        if self.held is not None and self.held.state == self._doubted:
+            self.discard()
+
+    def _instant(self, as_of: int) -> int:
+        """The instant that counts as vouched for. Raises: RefusedListError when it is earlier than before."""
+        if as_of < self.as_of:
+            raise RefusedListError("LIST_ROLLBACK", "the feed vouches for an earlier instant than it did before")
+        return max(self.as_of, min(as_of, int(self._clock()) + _AHEAD_S))
 
     def _keep_snapshot(self, snapshot: Snapshot) -> None:
         """Write the manifest; its chunks were fetched into place."""
         path = self._directory / snapshot_path(snapshot.state.version)
         path.parent.mkdir(exist_ok=True)
         replace_file(path, encode_snapshot(snapshot))
+        sync_directory(path.parent.parent)  # the older snapshot is about to go
         self.wants_snapshot = False
 
     def _folded(self, held: VerifiedList) -> VerifiedList:

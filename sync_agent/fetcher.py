@@ -22,27 +22,38 @@ from pathlib import Path
 from typing import Final
 
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Snapshot as Snapshots
 from tuf.api.serialization import DeserializationError
-from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient import Updater
+from tuf.ngclient.fetcher import FetcherInterface
 
-from restriction.change import Chunk, ListId, Snapshot
+from restriction.change import Chunk, ListId, ListState, Snapshot
 from restriction.emptying import MAX_APPROVAL_BYTES, Emptying, decode_approval, is_approved
 from restriction.envelope import MAX_DELTA_BYTES, MAX_MANIFEST_BYTES, decode_snapshot
 from restriction.errors import RefusedListError, SettingError
-from restriction.listing import AS_OF_FIELD, LIST_FIELD, PARAMETERS_PATH, Listing, Step, approval_path, snapshot_path
+from restriction.listing import (
+    AS_OF_FIELD,
+    LIST_FIELD,
+    PARAMETERS_PATH,
+    STATE_FIELD,
+    Listing,
+    Step,
+    approval_path,
+    snapshot_path,
+)
 from settings.files import replace_file, sync_directory
-from sync_agent.transport import Transport, renamed
+from sync_agent.transport import renamed
 from sync_agent.trial import Kind, Trial
 
 MAX_TIMESTAMP_BYTES: Final = 16 << 10
 MAX_PARAMETERS_BYTES: Final = 4 << 20
 # python-tuf reads JSON whole, which takes twenty times its size in memory. 300 deltas are listed in 80 kB.
-_BOUNDS: Final = UpdaterConfig(
-    root_max_length=64 << 10,
-    timestamp_max_length=MAX_TIMESTAMP_BYTES,
-    snapshot_max_length=16 << 10,
-    targets_max_length=512 << 10,
-)
+MAX_METADATA_BYTES: Final = {
+    Root.type: 64 << 10,
+    Timestamp.type: MAX_TIMESTAMP_BYTES,
+    Snapshots.type: 16 << 10,
+    Targets.type: 512 << 10,
+}
 # A frame may be a little longer than its content when that does not compress.
 _FRAMING: Final = 1.02
 
@@ -89,15 +100,18 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Documents under one signed timestamp; the chunks of a snapshot lie in the directory given for them.
+    """Documents under one signed timestamp, and the state that they are said to lead to.
 
+    `way` is how the feed lists the deltas; the chunks of a snapshot lie in the directory given for them.
     `may_be_empty` are the versions at which the root threshold approved an empty list.
     """
 
     timestamp: bytes
     as_of: int
     newest: int
+    state: ListState
     snapshot: Snapshot | None
+    way: tuple[Step, ...]
     deltas: tuple[bytes, ...]
     parameters: bytes | None
     may_be_empty: frozenset[int] = frozenset()
@@ -109,11 +123,18 @@ class _Verified:
 
     timestamp: bytes
     as_of: int
+    state: ListState
     files: Mapping[str, TargetFile]
 
 
-class _DurableUpdater(Updater):
-    """An updater whose files survive a power loss whole."""
+class _CarefulUpdater(Updater):
+    """An updater whose files survive a power loss whole, and that takes no metadata above its bound.
+
+    python-tuf's own bounds hold only where the metadata before states no length.
+    """
+
+    def _download_metadata(self, rolename: str, length: int, version: int | None = None) -> bytes:
+        return super()._download_metadata(rolename, min(length, MAX_METADATA_BYTES[rolename]), version)
 
     def _persist_file(self, filename: str, data: bytes) -> None:
         replace_file(Path(filename), data)
@@ -127,11 +148,16 @@ class FeedFetcher:
     """
 
     def __init__(
-        self, source: FeedSource, directory: Path, transport: Transport, progress: Progress, tryer: Tryer | None = None
+        self,
+        source: FeedSource,
+        directory: Path,
+        transport: FetcherInterface,
+        progress: Progress,
+        tryer: Tryer | None = None,
     ) -> None:
         self._url = source.url.rstrip("/")
         self._root = source.root
-        self._list_id = source.list_id
+        self._pinned = source.list_id
         self._metadata = directory / "metadata"
         self._chunks = directory
         self._transport = transport
@@ -153,8 +179,8 @@ class FeedFetcher:
             return None if newest == held.timestamp else self._documents(self._refresh(), held)
 
     def _refresh(self) -> _Verified:
-        updater = _DurableUpdater(
-            str(self._metadata), f"{self._url}/metadata/", fetcher=self._transport, config=_BOUNDS, bootstrap=self._root
+        updater = _CarefulUpdater(
+            str(self._metadata), f"{self._url}/metadata/", fetcher=self._transport, bootstrap=self._root
         )
         updater.refresh()
         sync_directory(self._metadata)  # the link to the newest root
@@ -163,8 +189,18 @@ class FeedFetcher:
         as_of = Metadata[Timestamp].from_bytes(raw).signed.unrecognized_fields.get(AS_OF_FIELD)
         if type(as_of) is not int:
             raise RefusedListError("LIST_FORGED", "the timestamp does not say as_of; the last good list stays")
-        targets = Metadata[Targets].from_file(str(self._metadata / "targets.json")).signed
-        return _Verified(raw, as_of, targets.targets)
+        targets = Metadata[Targets].from_bytes((self._metadata / "targets.json").read_bytes()).signed
+        return _Verified(raw, as_of, self._state(targets), targets.targets)
+
+    def _state(self, targets: Targets) -> ListState:
+        try:
+            fields = targets.unrecognized_fields[STATE_FIELD]
+            version, digest, count, key_id = (fields[name] for name in ("version", "digest", "count", "key_id"))
+            return ListState(self._pinned, version, bytes.fromhex(digest), count, key_id)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RefusedListError(
+                "LIST_FORGED", "the targets do not say which state they lead to; the last good list stays"
+            ) from error
 
     def _documents(self, verified: _Verified, held: Held) -> Fetched:
         listing = Listing.of(verified.files)
@@ -177,7 +213,10 @@ class FeedFetcher:
         deltas = tuple(self._document(verified, step.path, Kind.DELTA) for step in way)
         parameters = self._parameters(verified, held.parameters)
         approved = self._approvals(verified, listing, held.version or 0)
-        return Fetched(verified.timestamp, verified.as_of, listing.newest, snapshot, deltas, parameters, approved)
+        return Fetched(
+            verified.timestamp, verified.as_of, listing.newest, verified.state, snapshot, way, deltas, parameters,
+            approved,
+        )  # fmt: skip
 
     def _approvals(self, verified: _Verified, listing: Listing, above: int) -> frozenset[int]:
         versions = [version for version in listing.approvals if version > above]
@@ -188,7 +227,7 @@ class FeedFetcher:
 
     def _is_approved(self, verified: _Verified, version: int, root: Root) -> bool:
         signatures = decode_approval(self._content(verified, approval_path(version), MAX_APPROVAL_BYTES))
-        return is_approved(Emptying(self._list_id, version), signatures, root)
+        return is_approved(Emptying(self._pinned, version), signatures, root)
 
     def _snapshot(self, verified: _Verified, listing: Listing) -> tuple[Snapshot, tuple[Step, ...]]:
         way = None if listing.snapshot is None else listing.way(listing.snapshot)
@@ -197,6 +236,10 @@ class FeedFetcher:
                 "LIST_GAP", "the feed's deltas do not follow on its snapshot; the last good list stays"
             )
         snapshot = decode_snapshot(self._document(verified, snapshot_path(listing.snapshot), Kind.SNAPSHOT))
+        if snapshot.state.version != listing.snapshot:
+            raise RefusedListError(
+                "LIST_FORGED", "a snapshot is not of the version it is listed as; it is fetched again"
+            )
         for done, chunk in enumerate(snapshot.chunks, 1):
             self._chunk(chunk)
             self._progress("fetching the snapshot", done, len(snapshot.chunks))

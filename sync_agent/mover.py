@@ -5,6 +5,8 @@ Rules:
 - A partition whose head carries the digest wanted is not read. What differs in the others is told as changes, so that
   they are made as those of deltas are: what eases first, each partition in one step, and proven once more.
 - A record that is replaced eases, since nobody says which way it went: only what was not there at all may wait.
+- A partition beyond what is announced was written by somebody who was cut short, and nobody knows what was added there:
+  all its records are told, so that followers learn of each. What is stored already is not written again.
 - More changes than are worth it give none: then a load is as fast, and goes piece by piece.
 
 Nothing is written here.
@@ -16,7 +18,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from liststore.base import PARTITIONS, Generation, Head, ListWriter
+from liststore.base import PARTITIONS, Announcement, Head, ListWriter
 from restriction.change import Change, Lane
 from restriction.errors import RefusedListError
 from sync_agent.digests import digest_of, total
@@ -35,9 +37,9 @@ class Mover:
         self._store = store
 
     async def changes(
-        self, source: Source, generation: Generation, heads: Mapping[int, Head], key: bytes
+        self, source: Source, announced: Announcement, heads: Mapping[int, Head], key: bytes
     ) -> tuple[Change, ...] | None:
-        """What leads from the generation to the list held; None when a load is better.
+        """What leads from what is announced to the list held; None when a load is better.
 
         Raises: RefusedListError, DIGEST_MISMATCH; StoreNotWholeError when a partition that differs is damaged.
         """
@@ -56,19 +58,22 @@ class Mover:
             version = held.state.version
             raise RefusedListError("DIGEST_MISMATCH", f"version {version} is not what was signed; it is fetched anew")
         found = list[Change]()
-        for partition in (at for at, digest in enumerate(digests) if heads[at].digest != digest):
-            stored = await self._store.records(generation, partition)
-            found += differences(stored, await asyncio.to_thread(wanted, partition))
+        for partition, digest in enumerate(digests):
+            is_beyond = heads[partition].version > announced.state.version
+            if heads[partition].digest == digest and not is_beyond:
+                continue
+            stored = await self._store.records(announced.generation, partition)
+            found += differences(stored, await asyncio.to_thread(wanted, partition), every=is_beyond)
             if len(found) > _MAX_CHANGES:
                 return None
         return tuple(found)
 
 
-def differences(stored: _Records, wanted: _Records) -> Iterator[Change]:
-    """The changes that lead from what is stored to what is wanted."""
+def differences(stored: _Records, wanted: _Records, *, every: bool) -> Iterator[Change]:
+    """The changes that lead from what is stored to what is wanted; `every`: of equal records too."""
     for token in stored.keys() - wanted.keys():
         yield Change(token, b"", Lane.EASE)
     for token, record in wanted.items():
         before = stored.get(token)
-        if before != record:
+        if every or before != record:
             yield Change(token, record, Lane.BURDEN if before is None else Lane.EASE)

@@ -1,11 +1,12 @@
-"""What the agent says of itself, in `status.json`: the list in service, its age, and the alarms raised.
+"""What the agent says of itself, in `status.json`: the list in service, what waits, and the alarms.
 
-The file is for people and for `lintel agent status`; nothing reads it back to decide anything.
+The file is for people, `lintel agent status` and `lintel status`; nothing reads it back to decide anything.
+Keys are only added: scripts read them.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +14,18 @@ import orjson
 
 from liststore.base import Announcement
 from restriction.errors import SettingError
-from sync_agent.alarms import MEANINGS, Alarms
+from settings.files import replace_file
+from sync_agent.alarms import MEANINGS, Alarm, Alarms
 
 STATUS_FILE: Final = "status.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is signed and not in service: versions that the feed has, and records of those that were accepted."""
+
+    versions: int
+    records: int
 
 
 class Report:
@@ -26,26 +36,39 @@ class Report:
         self._alarms = alarms
         self._written = b""
 
-    def __call__(self, in_service: Announcement | None) -> None:
-        """Write what is in service and what is wrong."""
-        alarms = [asdict(alarm) | {"meaning": MEANINGS[alarm.name]} for alarm in self._alarms.raised]
-        content = orjson.dumps({"list": _described(in_service), "alarms": alarms}, option=orjson.OPT_INDENT_2)
-        if content == self._written:
-            return
-        # No fsync: after a power loss the next pass writes it anew.
-        temporary = self._file.with_suffix(".writing")
-        temporary.write_bytes(content)
-        temporary.replace(self._file)
-        self._written = content
+    def __call__(self, in_service: Announcement | None, backlog: Backlog) -> None:
+        """Write what is in service, what waits and what is wrong."""
+        raised, last = self._alarms.raised, self._alarms.last
+        said = {
+            "list": _described(in_service),
+            "not_ready": "" if in_service else _why_not(raised),
+            "backlog": asdict(backlog),
+            "alarms": [_alarm(alarm) for alarm in raised],
+            "last_alarm": _alarm(last) if last else None,
+        }
+        content = orjson.dumps(said, option=orjson.OPT_INDENT_2)
+        if content != self._written:
+            replace_file(self._file, content)
+            self._written = content
 
 
-def read_report(file: Path) -> dict[str, Any]:
-    """What an agent last wrote. Raises: SettingError when there is none."""
+def read_report(file: Path, now_s: float) -> dict[str, Any]:
+    """What an agent last wrote, with the age of its list now. Raises: SettingError when there is none."""
     try:
         status: dict[str, Any] = orjson.loads(file.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise SettingError(f"{file}: no agent has reported here; start `lintel agent run`") from error
-    return status
+    in_service = status["list"]
+    return status | {"age_s": round(now_s - in_service["as_of"], 3) if in_service else None}
+
+
+def _alarm(alarm: Alarm) -> dict[str, Any]:
+    lasted_s = round((alarm.over_s or alarm.last_s) - alarm.first_s, 3)
+    return asdict(alarm) | {"lasted_s": lasted_s, "meaning": MEANINGS[alarm.name]}
+
+
+def _why_not(raised: tuple[Alarm, ...]) -> str:
+    return "; ".join(alarm.message for alarm in raised) or "nothing is in service yet; see whether the feed has a list"
 
 
 def _described(in_service: Announcement | None) -> dict[str, Any] | None:

@@ -1,5 +1,7 @@
-"""Sees that the store still holds what was announced: a partition now and then, every one in turn after a damage.
+"""Sees that the store still holds what was announced: partition after partition, quicker after a damage.
 
+An idle pass looks at about as many records as a core reads in a twentieth of the time between two passes: a round
+through everything takes seconds for ten thousand subjects, two minutes for a million, twenty for ten million.
 Seals show what is lost, altered or foreign; an older value in its own place shows by the digest alone.
 Nothing is written here.
 """
@@ -13,24 +15,25 @@ from liststore.base import PARTITIONS, Announcement, Generation, Head, ListWrite
 from restriction.errors import StoreNotWholeError, StoreUnavailableError
 from sync_agent.digests import digest_of, total
 
-# One partition is read through in so many idle passes: all of them in about 20 minutes.
-_SCRUB_EVERY: Final = 25
+_RECORDS_A_PASS: Final = 2_000  # at about 4 µs a record: unsealed, hashed, summed
+_MOST_AT_ONCE: Final = 16  # partitions, so that an empty list costs no more trips than a pass may take
 # Heads that do not add up may be another agent's work that it will end; so many times in a row, nobody ends it.
 _ASTRAY_AFTER: Final = 5
 
 
 class Scrubber:
-    """Reads one store through; `partition` is the one looked at last."""
+    """Reads one store through; `looked_at` are the partitions read last."""
 
     def __init__(self, store: ListWriter) -> None:
         self._store = store
-        self._idle = 0
+        self._due = 0.0
         self._wary = 0
         self._astray = 0
-        self.partition = 0
+        self._next = 0
+        self.looked_at: frozenset[int] = frozenset()
 
     def be_wary(self) -> None:
-        """Something was lost: look at one partition in every idle pass until all were looked at."""
+        """Something was lost: look at some partition in every idle pass until all were looked at."""
         self._wary = PARTITIONS
 
     async def holds(self, announced: Announcement, digest_key: bytes) -> bool:
@@ -38,14 +41,16 @@ class Scrubber:
 
         Raises: StoreNotWholeError when a part of it is damaged; StoreUnavailableError.
         """
-        self._idle += 1
-        if self._idle % _SCRUB_EVERY and not (self._wary or self._astray):
+        count = self._count_due(announced.state.count)
+        if not count and not self._astray:
             return True
-        self._wary = max(0, self._wary - 1)
-        self.partition = (self.partition + 1) % PARTITIONS
+        self._wary = max(0, self._wary - count)
+        self.looked_at = frozenset((self._next + place) % PARTITIONS for place in range(count))
+        self._next = (self._next + count) % PARTITIONS
         heads = await self.heads(announced.generation)
-        if await self.damaged(announced.generation, heads, {self.partition}, digest_key):
-            raise StoreNotWholeError(f"partition {self.partition} or a head is not whole: it is written anew")
+        damaged = await self.damaged(announced.generation, heads, self.looked_at, digest_key)
+        if damaged:
+            raise StoreNotWholeError(f"partitions {sorted(damaged)} are not whole: they are written anew")
         if total(head.digest for head in heads.values()) == announced.state.digest:
             self._astray = 0
             return True
@@ -54,6 +59,13 @@ class Scrubber:
             raise StoreUnavailableError("the heads do not add up to what was announced; loaded anew if that stays so")
         self._astray = 0
         return False
+
+    def _count_due(self, records: int) -> int:
+        """How many partitions to look at in this pass of a list with so many records."""
+        self._due = min(_MOST_AT_ONCE, self._due + PARTITIONS * _RECORDS_A_PASS / max(1, records))
+        count = max(int(self._due), 1 if self._wary else 0)
+        self._due = max(0.0, self._due - count)
+        return count
 
     async def heads(self, generation: Generation) -> dict[int, Head]:
         """The heads of this generation; one that is lost, altered or foreign is left out."""

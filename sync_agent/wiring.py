@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuf.ngclient.fetcher import FetcherInterface
+
 from liststore.base import ListWriter
 from restriction.token import Secrets
 from sync_agent.acknowledger import Acknowledger
@@ -26,12 +28,16 @@ from sync_agent.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class AgentPlace:
-    """Where an agent gets its list and how, where it keeps its own files, and where it has documents tried."""
+    """Where an agent gets its list and how, where it keeps its own files, and where it has documents tried.
+
+    `monotonic` is the clock for how long something lasts.
+    """
 
     source: FeedSource
     state_directory: Path
     canary: Tryer
-    transport: Transport | None = None  # HTTP unless given
+    transport: FetcherInterface | None = None  # HTTP unless given
+    monotonic: Callable[[], float] = time.monotonic
 
 
 def build_agent(
@@ -41,9 +47,9 @@ def build_agent(
     directory = place.state_directory
     directory.mkdir(parents=True, exist_ok=True)
     pinned = place.source.list_id
-    copy = VerifiedCopy(directory, pinned)
+    copy = VerifiedCopy(directory, pinned, clock)
     last = LastAnnounced(directory / "announced.json", pinned)
-    spares = Spares(directory / "generations.json", clock)
+    spares = Spares(directory / "generations.json", place.monotonic)
     acknowledger = Acknowledger(store, clock)
     rooms = Rooms(
         FeedFetcher(place.source, directory, place.transport or Transport(time.monotonic), progress, place.canary),
@@ -53,5 +59,5 @@ def build_agent(
         FilterImages(store),
         acknowledger,
     )
-    alarms = Alarms(clock)
+    alarms = Alarms(clock, place.monotonic)
     return Agent(rooms, alarms, Report(directory / STATUS_FILE, alarms))

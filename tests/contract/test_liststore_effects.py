@@ -33,6 +33,7 @@ async def test_the_newest_are_kept_and_none_passes_for_one_that_was_forgotten(st
     assert len(await store.reader.effects(1, range(1, KEPT + 1))) == KEPT
     await store.writer.put_effects([replace(APPLIED, version=5 + KEPT)])
     assert (await store.reader.effects(1, [5, 6, 5 + KEPT])).keys() == {6, 5 + KEPT}
+    assert await store.reader.effects(1, [5]) == {}
 
 
 async def test_an_effect_of_another_epoch_is_none(store: Store) -> None:

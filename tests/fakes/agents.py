@@ -36,7 +36,7 @@ class AgentHost:
 
     def start(self, writer: ListWriter | None = None) -> Agent:
         """A new agent process on this machine."""
-        place = AgentPlace(self.source, self.directory, self.canary, self.transport)
+        place = AgentPlace(self.source, self.directory, self.canary, self.transport, self.clock)
         return build_agent(place, writer or self.store.writer(), self.secrets, no_progress, self.clock)
 
     def lose_store(self) -> None:

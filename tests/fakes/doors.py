@@ -14,16 +14,19 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from gateway.access import Access, Unit, hash_key, write_units
+from gateway.access import Access, Court, Unit, write_units
 from gateway.admission import Admission
+from gateway.doors.grpc.court import COURT_SERVICE, CourtDoor
+from gateway.doors.grpc.guard import Guard
 from gateway.doors.grpc.handlers import SERVICE, Core, RestrictionDoor
 from gateway.doors.grpc.server import GrpcServer, Health, Reflection
 from gateway.metrics import Tally
 from gateway.question import decision_ids
-from lintel.v1 import answer_pb2, document_pb2, product_pb2
+from lintel.v1 import answer_pb2, court_pb2, document_pb2, product_pb2
 from lintel.v1 import restriction_pb2 as pb
 from restriction.identity import Mode
 from restriction.measures import Sector
+from settings.caller_keys import hash_key
 from tests.fakes.court import number
 from tests.fakes.gateway import HOTEL, NAME, REQUEST_ID, Desk
 
@@ -34,6 +37,7 @@ grpc.aio.init_grpc_aio()
 D = TypeVar("D", bound=Message)
 LISTED, CLEAR = 1, 3
 KEYS_OF = {sector: f"test_{sector}" for sector in Sector}
+COURT_KEY = "test_court"
 HOTEL_KEY = KEYS_OF[Sector.HOTEL]
 
 
@@ -119,12 +123,18 @@ class GrpcCaller:
     async def status(self, key: str | None = HOTEL_KEY) -> pb.GetListStatusResponse:
         return pb.GetListStatusResponse.FromString(await self.call("GetListStatus", b"", key))
 
+    async def effect(self, version: int, key: str | None = COURT_KEY) -> court_pb2.GetEffectResponse:
+        """Ask, as the court, what became of a version."""
+        request = court_pb2.GetEffectRequest(list_version=version)
+        return court_pb2.GetEffectResponse.FromString(await self.call(f"/{COURT_SERVICE}/GetEffect", request, key))
+
     async def call(self, method: str, request: Message | bytes, key: str | None, timeout_s: float | None = 10) -> bytes:
-        """One call, its answer as bytes."""
+        """One call, its answer as bytes; a method without a service is RestrictionService's."""
+        path = method if method.startswith("/") else f"/{SERVICE}/{method}"
         raw = request if isinstance(request, bytes) else request.SerializeToString()
         metadata = () if key is None else (("authorization", f"Bearer {key}"),)
         try:
-            ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self.channel.unary_unary(f"/{SERVICE}/{method}")
+            ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self.channel.unary_unary(path)
             return await ask(raw, metadata=metadata, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             status = rpc_status.from_call(error)  # type: ignore[arg-type]  # the stubs know the other API's calls only
@@ -147,17 +157,19 @@ class House:
 
 @contextlib.asynccontextmanager
 async def opened(desk: Desk, *, limit: int = 16, reflection: bool = True) -> AsyncIterator[House]:
-    """A real server on a port of its own, with one unit per sector."""
+    """A real server on a port of its own, with one unit per sector, and the court."""
     units = [
         Unit(HOTEL.id if sector is Sector.HOTEL else sector.value, sector, Mode.SANDBOX, hash_key(key),
              responsible_person=HOTEL.responsible_person, privacy_contact=HOTEL.privacy_contact)
         for sector, key in KEYS_OF.items()
     ]  # fmt: skip
-    write_units(desk.home / "units.yaml", tuple(units))
+    court = Court("court", Mode.SANDBOX, hash_key(COURT_KEY))
+    write_units(desk.home / "units.yaml", (court, *units))
     access, admission, tally, health = Access(desk.home / "units.yaml"), Admission(limit), Tally(), Health()
     core = Core(access, desk.screener, desk.follower, desk.clocks, tally, "test")
     door = RestrictionDoor(core, admission, decision_ids("incident"))
-    server = GrpcServer((door.handlers(), Reflection(lambda: reflection)), health, admission)
+    court_door = CourtDoor(access, desk.reader, Guard(admission, tally, decision_ids("incident")))
+    server = GrpcServer((door.handlers(), court_door.handlers(), Reflection(lambda: reflection)), health, admission)
     port = await server.start("127.0.0.1:0", None)
     desk.listeners.append(health.serve_list)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

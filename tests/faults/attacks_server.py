@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 Deed = Callable[["Reply", bytes], None]
 _PIECE: Final = bytes(64 << 10)
@@ -33,6 +33,7 @@ class RogueServer(ThreadingHTTPServer):
         self.deeds: dict[str, Deed] = {}
         self.asked: list[str] = []
         self.sent = 0
+        self.connections = 0
         self.closing = threading.Event()
         super().__init__(("127.0.0.1", 0), Reply)
 
@@ -62,6 +63,11 @@ class RogueServer(ThreadingHTTPServer):
         """What is done to who asks for this path."""
         return next((deed for pattern, deed in self.deeds.items() if fnmatch.fnmatchcase(path, pattern)), None)
 
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Count the connection."""
+        self.connections += 1
+        super().finish_request(request, client_address)
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of readers that hang up: hanging up is what they should do."""
 
@@ -87,7 +93,7 @@ class Reply(BaseHTTPRequestHandler):
             deed(self, content or b"")
             self.close_connection = True
         elif content is None:
-            self.send_error(404)
+            self.head(404, 0)
         else:
             self.head(200, len(content))
             self.wfile.write(content)

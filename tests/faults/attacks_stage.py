@@ -28,6 +28,7 @@ from restriction.decision import Outcome
 from restriction.parameters import Parameters
 from restriction.record import Grant, Record, encode
 from sync_agent.agent import Agent
+from sync_agent.canary import Canary
 from sync_agent.fetcher import FeedSource
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.gateway import ALL_MEASURES, HOTEL, identity, question, record
@@ -38,18 +39,25 @@ POLL_S: Final = 0.2  # what `lintel agent run` takes unless told otherwise
 LISTED, SECOND, NEVER, LATER = 1, 2, 3, 4
 _LOOK_S: Final = 0.005
 _BEAT_S: Final = 2.0
+_ARRIVAL_S: Final = 60.0  # ten stages may be set at once
 
 
-def listed(person: int) -> Change:
-    """A change that lists this sandbox person for everything, without an end."""
+def listed(person: int, measures: int = ALL_MEASURES) -> Change:
+    """A change that lists this sandbox person for these measures, without an end."""
     one: Record = record(identity(person))
-    part = replace(one.parts[0], starts_at=1, grants=(Grant(ALL_MEASURES, ALL_MEASURES, Span(1)),))
+    part = replace(one.parts[0], starts_at=1, grants=(Grant(measures, measures, Span(1)),))
     return Change(KEYS.token(identity(person)), encode(replace(one, parts=(part,))), Lane.BURDEN)
 
 
 def lifted(person: int) -> Change:
     """A change that lifts this sandbox person."""
     return Change(KEYS.token(identity(person)), b"", Lane.EASE)
+
+
+def parameters(version: int) -> bytes:
+    """A parameters document that settles nothing, of this version."""
+    said = {"version": version, "date": "2026-01-01", "authority": "test", "values": {}}
+    return Parameters.parse(said).to_bytes()
 
 
 class Stage:
@@ -62,12 +70,13 @@ class Stage:
         self.court.publish(listed(LISTED))
         self.older = self.court.photograph()
         self.court.publish(listed(SECOND))
-        with self.court.feed.lock():
-            self.court.feed.publish_parameters(self.parameters(1), self.court.clock())
+        self.settled: list[bytes] = []
+        self.settle_parameters()
         self.struck_s = 0.0
         self.server: RogueServer
         self.host: AgentHost
         self.agent: Agent
+        self.running: asyncio.Task[None]
         self.gateway: Gateway
 
     def strike(self, deeds: dict[str, Deed] | None = None, overlay: dict[str, bytes] | None = None) -> None:
@@ -75,6 +84,19 @@ class Stage:
         self.struck_s = time.monotonic()
         self.server.deeds = deeds or {}
         self.server.overlay = overlay or {}
+
+    def settle_parameters(self) -> None:
+        """The court signs other parameters."""
+        self.settled.append(parameters(len(self.settled) + 1))
+        with self.court.feed.lock():
+            self.court.feed.publish_parameters(self.settled[-1], self.court.clock())
+
+    async def set(self) -> None:
+        """The persons of the play are listed as at its start. Raises: RuntimeError when the agent does not follow."""
+        if set(self.court.book.records) != {listed(LISTED).token, listed(SECOND).token}:
+            self.court.publish(lifted(LATER), listed(SECOND))
+        if await self.arrived(_ARRIVAL_S) is None:
+            raise RuntimeError(f"the honest list is not in service: {alarms_of(self.agent)}")
 
     def next_delta(self, deeds: dict[str, Deed]) -> None:
         """The court lifts a person, and these are the deeds done to who fetches that."""
@@ -84,16 +106,14 @@ class Stage:
 
     def next_snapshot(self, deeds: dict[str, Deed]) -> None:
         """The court is so far ahead that only its snapshot leads there; the deeds are done to who fetches that."""
-        self.server.freeze()
-        self.court.publish(lifted(SECOND))
-        self.court.outdate()
+        self.outdate()
         self.strike(deeds)
 
-    @staticmethod
-    def parameters(version: int) -> bytes:
-        """A parameters document that settles nothing, of this version."""
-        said = {"version": version, "date": "2026-01-01", "authority": "test", "values": {}}
-        return Parameters.parse(said).to_bytes()
+    def outdate(self, *changes: Change) -> None:
+        """The court lifts a person and is soon far ahead of what the server goes on serving."""
+        self.server.freeze()
+        self.court.publish(lifted(SECOND), *changes)
+        self.court.outdate()
 
     async def alarm(self, patience_s: float) -> tuple[str, float] | None:
         """The first alarm since the deed and the seconds until then; None when none came."""
@@ -162,22 +182,26 @@ async def before(stage: Stage) -> Before:
 async def staged(folder: Path, poll_s: float = POLL_S) -> AsyncIterator[Stage]:
     """A stage with the honest list in service and the agent polling; the court signs a heartbeat every two seconds."""
     stage = Stage(folder, poll_s)
-    with serving(stage.court.directory / "feed") as stage.server:
-        stage.host = AgentHost(FeedSource(stage.server.url, stage.court.root), folder / "agent", time.time)  # noqa: TID251
+    with serving(stage.court.directory / "feed") as stage.server, Canary(time.monotonic) as canary:
+        source = FeedSource(stage.server.url, stage.court.root)
+        stage.host = AgentHost(source, folder / "agent", time.time, canary=canary)  # noqa: TID251 - as above
         stage.agent = stage.host.start()
         stage.gateway = Gateway.over(stage.host, folder)
-        async with _running(_beats(stage.court)), _running(stage.agent.run(asyncio.Event(), poll_s)):
-            assert await stage.arrived(10.0) is not None, alarms_of(stage.agent)
+        async with (
+            _running(_beats(stage.court)),
+            _running(stage.agent.run(asyncio.Event(), poll_s)) as stage.running,
+        ):
+            await stage.set()
             yield stage
             # A download under way would last as long as the server drips.
             stage.server.closing.set()
 
 
 @asynccontextmanager
-async def _running(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _running(coroutine: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(coroutine)
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

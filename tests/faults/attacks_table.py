@@ -15,11 +15,12 @@ from typing import Final
 from tuf.api.metadata import MetaFile, Root, Snapshot, Timestamp
 
 from restriction.change import DIGEST_BYTES, ListId
+from restriction.listing import snapshot_directory
 from tests.faults import attacks_lies as lies
 from tests.faults import attacks_server as server
 from tests.faults.attacks_keys import ONLINE, Edits, Thief
 from tests.faults.attacks_server import Deed
-from tests.faults.attacks_stage import SECOND, Stage, lifted
+from tests.faults.attacks_stage import LATER, SECOND, Stage, lifted, listed
 
 Lie = tuple[str, str, Callable[[Stage], None], tuple[str, ...]]
 _ENDLESS: Final = "endless data"
@@ -30,7 +31,7 @@ _LONG_S: Final = 365 * 86_400
 _TARGETS: Final = "metadata/*.targets.json"
 _SNAPSHOT: Final = "metadata/*.snapshot.json"
 _TIMESTAMP: Final = "metadata/timestamp.json"
-_ROOT: Final = "metadata/2.root.json"
+_ROOT: Final = "metadata/*.root.json"
 _DELTA: Final = "targets/deltas/*"
 _MANIFEST: Final = "targets/snapshots/*.manifest"
 _CHUNK: Final = "targets/snapshots/*.chunk"
@@ -72,8 +73,7 @@ def _on(document: str, deed: Deed) -> Callable[[Stage], None]:
 
 def _next_parameters(stage: Stage, deeds: dict[str, Deed]) -> None:
     stage.server.freeze()
-    with stage.court.feed.lock():
-        stage.court.feed.publish_parameters(stage.parameters(2), stage.court.clock())
+    stage.settle_parameters()
     stage.strike(deeds)
 
 
@@ -155,9 +155,9 @@ def _replays() -> list[Attack]:
         Attack("the timestamp as it was", "rollback", _NETWORK, _older("timestamp.json"), ("LIST_ROLLBACK",)),
         Attack("the snapshot as it was", "rollback", _NETWORK, _older_under_next("snapshot"), forged),
         Attack("the targets as they were", "rollback", _NETWORK, _older_under_next("targets"), forged),
-        Attack("an older delta for the next one", "mix and match", _NETWORK, _older_delta, forged),
+        Attack("an older delta for the next one", "mix and match", _NETWORK, _older_delta, (*forged, "LIST_OVERSIZED")),
         Attack("old parameters for the next ones", "mix and match", _NETWORK, _older_parameters, forged),
-        Attack("two chunks swapped", "mix and match", _NETWORK, _swapped_chunks, forged),
+        Attack("two chunks swapped", "mix and match", _NETWORK, _swapped_chunks, (*forged, "LIST_OVERSIZED")),
         Attack("a feed that stands still", "freeze", _NETWORK, _freeze, ("LIST_FROZEN",), slow=True),
         Attack("the first root again as the next one", "rollback", _NETWORK, _root_again, ("LIST_ROLLBACK",)),
         Attack("a court's side whose clock is an hour behind", "freeze", "nothing", _expired, ("LIST_EXPIRED",)),
@@ -200,17 +200,15 @@ def _older_delta(stage: Stage) -> None:
 
 
 def _older_parameters(stage: Stage) -> None:
-    _next_parameters(stage, {_PARAMETERS: _instead(stage.parameters(1))})
+    _next_parameters(stage, {_PARAMETERS: _instead(stage.settled[-1])})
 
 
 def _swapped_chunks(stage: Stage) -> None:
-    deeds: dict[str, Deed] = {}
-    stage.next_snapshot(deeds)
-    chunks = sorted((stage.court.directory / "feed").glob(_CHUNK.replace("*.", "*/*.")))
+    stage.outdate(listed(LATER))
     feed = stage.court.directory / "feed"
-    newest = [path for path in chunks if path.parent.name == str(stage.court.feed.state.version)]
-    contents = [path.read_bytes() for path in newest]
-    names = [path.relative_to(feed).as_posix() for path in newest]
+    chunks = sorted((feed / "targets" / snapshot_directory(stage.court.feed.state.version)).glob("*.chunk"))
+    contents = [path.read_bytes() for path in chunks]
+    names = [path.relative_to(feed).as_posix() for path in chunks]
     stage.strike(overlay=dict(zip(names, [*contents[1:], contents[0]], strict=True)))
 
 
@@ -229,12 +227,12 @@ def _expired(stage: Stage) -> None:
     def in_the_past(timestamp: Timestamp) -> None:
         timestamp.expires -= dt.timedelta(hours=1)
 
-    stage.strike(overlay=Thief(stage.court, *ONLINE).sign_timestamp(in_the_past))
+    stage.strike(overlay=Thief(stage.court.directory, *ONLINE).sign_timestamp(in_the_past))
 
 
 def _impostor(stage: Stage) -> None:
     """Every role signed by the thief's own keys."""
-    stage.strike(overlay=Thief(stage.court).sign(Edits(), lies.arbitrary(stage)))
+    stage.strike(overlay=Thief(stage.court.directory).sign(Edits(), lies.arbitrary(stage)))
 
 
 # --- stolen keys --------------------------------------------------------------------------------------------------
@@ -244,7 +242,7 @@ def _signed(*held: str, edits: Edits | None = None) -> Callable[[Stage], None]:
     """The thief signs a feed with the evil delta."""
 
     def act(stage: Stage) -> None:
-        stage.strike(overlay=Thief(stage.court, *held).sign(edits or Edits(), lies.arbitrary(stage)))
+        stage.strike(overlay=Thief(stage.court.directory, *held).sign(edits or Edits(), lies.arbitrary(stage)))
 
     return act
 
@@ -253,7 +251,7 @@ def _only(role: str) -> Callable[[Stage], None]:
     """One role signed by the thief under the name that the next honest one has, the rest being honest."""
 
     def act(stage: Stage) -> None:
-        overlay = Thief(stage.court, role).sign(Edits(), lies.arbitrary(stage))
+        overlay = Thief(stage.court.directory, role).sign(Edits(), lies.arbitrary(stage))
         stolen = next(raw for path, raw in overlay.items() if path.endswith(f"{role}.json"))
         stage.next_delta({f"metadata/*{role}.json": _instead(stolen)})
 
@@ -262,14 +260,14 @@ def _only(role: str) -> Callable[[Stage], None]:
 
 def _snapshot_edit(edit: Callable[[Snapshot], object]) -> Callable[[Stage], None]:
     def act(stage: Stage) -> None:
-        stage.strike(overlay=Thief(stage.court, "snapshot", "timestamp").sign_snapshot(Edits(snapshot=edit)))
+        stage.strike(overlay=Thief(stage.court.directory, "snapshot", "timestamp").sign_snapshot(Edits(snapshot=edit)))
 
     return act
 
 
 def _timestamp_edit(edit: Callable[[Timestamp], object]) -> Callable[[Stage], None]:
     def act(stage: Stage) -> None:
-        stage.strike(overlay=Thief(stage.court, "timestamp").sign_timestamp(edit))
+        stage.strike(overlay=Thief(stage.court.directory, "timestamp").sign_timestamp(edit))
 
     return act
 
@@ -313,7 +311,7 @@ def _root_by(*held: str, twice: bool = False) -> Callable[[Stage], None]:
     """The next root names the thief's keys, and everything below it is signed by them."""
 
     def act(stage: Stage) -> None:
-        thief = Thief(stage.court, *held)
+        thief = Thief(stage.court.directory, *held)
         overlay = thief.sign_root(thief.take_over) | thief.sign(Edits(), lies.arbitrary(stage))
         if twice:
             overlay = {path: _doubled(raw) if "root" in path else raw for path, raw in overlay.items()}
@@ -334,8 +332,8 @@ def _threshold_of_one(root: Root) -> None:
 
 
 def _root_lowered(stage: Stage) -> None:
-    root = Thief(stage.court, "root-1").sign_root(_threshold_of_one)
-    stage.next_delta({_ROOT: _instead(root[_ROOT])})
+    root = Thief(stage.court.directory, "root-1").sign_root(_threshold_of_one)
+    stage.next_delta({_ROOT: _instead(next(iter(root.values())))})
 
 
 def _compromises() -> list[Attack]:
@@ -343,18 +341,20 @@ def _compromises() -> list[Attack]:
     kind, fast = "key compromise below threshold", "fast-forward"
     two = "the snapshot and the timestamp key"
     return [
-        Attack("targets key: a delta of their own", kind, "the targets key", _only("targets"), forged),
+        Attack("targets key: a delta of their own", kind, "the targets key", _only("targets"),
+               (*forged, "LIST_OVERSIZED")),
         Attack("targets key: all three roles", kind, "the targets key", _signed("targets"), forged),
-        Attack("snapshot key: a snapshot of their own", kind, "the snapshot key", _only("snapshot"), forged),
+        Attack("snapshot key: a snapshot of their own", kind, "the snapshot key", _only("snapshot"),
+               (*forged, "LIST_OVERSIZED")),
         Attack("timestamp key: all three roles", kind, "the timestamp key", _signed("timestamp"), forged),
         Attack("timestamp key: names an unsigned snapshot", kind, "the timestamp key",
                _timestamp_edit(_unsigned_snapshot), away, rotates=("timestamp",)),
         Attack("timestamp key: heartbeats of their own", "freeze", "the timestamp key", _timestamp_edit(_as_of_now), (),
                vouches=True, rotates=("timestamp",)),
         Attack("timestamp key: vouches for next year", fast, "the timestamp key", _timestamp_edit(_next_year),
-               ("LIST_FORGED", "CLOCK_SKEW"), rotates=("timestamp",)),
+               ("CLOCK_SKEW",), vouches=True, rotates=("timestamp",)),
         Attack("timestamp key: vouches for an impossible time", fast, "the timestamp key",
-               _timestamp_edit(_as_of(1 << 70)), ("LIST_FORGED", "CLOCK_SKEW"), rotates=("timestamp",)),
+               _timestamp_edit(_as_of(1 << 70)), ("CLOCK_SKEW",), vouches=True, rotates=("timestamp",)),
         Attack("timestamp key: vouches for a time before all", "rollback", "the timestamp key",
                _timestamp_edit(_as_of(-1)), ("LIST_FORGED", "LIST_ROLLBACK"), rotates=("timestamp",)),
         Attack("timestamp key: version far ahead", fast, "the timestamp key", _timestamp_edit(_fast), (),
@@ -367,7 +367,8 @@ def _compromises() -> list[Attack]:
                rotates=("snapshot", "timestamp")),
         Attack("snapshot and timestamp: no targets", "mix and match", two, _snapshot_edit(_no_targets), forged,
                rotates=("snapshot", "timestamp")),
-        Attack("snapshot and timestamp: a delta of their own", kind, two, _signed("snapshot", "timestamp"), forged),
+        Attack("snapshot and timestamp: a delta of their own", kind, two, _signed("snapshot", "timestamp"), forged,
+               rotates=("snapshot", "timestamp")),
         Attack("targets and timestamp: a delta of their own", kind, "the targets and the timestamp key",
                _signed("targets", "timestamp"), forged),
         Attack("targets and snapshot: a delta of their own", kind, "the targets and the snapshot key",

@@ -12,7 +12,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,7 @@ import uvloop
 from redis.asyncio import Redis
 from redis.asyncio.connection import UnixDomainSocketConnection
 
+from gateway.follower import POLL_INTERVAL_S
 from gateway.question import Clocks, decision_ids
 from gateway.screener import Screener
 from ledger.journal import Journal
@@ -32,6 +33,7 @@ from liststore.redis_client import QUICK, connect
 from liststore.redis_keyspace import RedisKeyspace
 from liststore.seal import SEAL_BYTES
 from liststore.wiring import open_reader
+from restriction.errors import LintelError
 from restriction.record import decode, encode
 from tests.faults.cancels_people import HOTEL, Crowd, People, Person, Worth
 from tests.faults.proxy import GOOD, Fault, standing
@@ -64,7 +66,7 @@ class Storm:
     crowd: Crowd
     seed: int
     cancels: int
-    lanes: int = 6  # as many as keep one core busy; more would only wait for it, beyond the client's patience
+    lanes: int = 4  # as many as keep one core busy; more would only wait for it, beyond the client's patience
     share: int = 950
     lacking: frozenset[Defence] = frozenset()
 
@@ -112,6 +114,8 @@ async def _rage(storm: Storm) -> Counts:
         stack.callback(journal.close)
         clocks = Clocks(lambda: people.now_s, lambda: 0.0)
         screener = Screener(people, reader, journal, clocks, decision_ids("storm"))
+        if not storm.lacking:
+            stack.push_async_callback(_ended, asyncio.create_task(_poll(reader)))
         link.fault = LINK
         all_dice = [random.Random(storm.seed * 1_000 + lane) for lane in range(storm.lanes)]  # noqa: S311 - repeatable
         await asyncio.gather(*(_lane(screener, storm, (dice, people.persons), counts) for dice in all_dice))
@@ -120,6 +124,20 @@ async def _rage(storm: Storm) -> Counts:
         for person in people.persons:
             counts.afterwards[await _worth_in_the_end(screener, person)] += 1
     return counts
+
+
+async def _poll(reader: ListReader) -> None:
+    """As a gateway's follower does: by its polls too a store that failed is found to answer again."""
+    while True:
+        with suppress(LintelError):
+            await reader.announcement()
+        await asyncio.sleep(POLL_INTERVAL_S)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _lane(

@@ -7,7 +7,8 @@ is done to whom and when; several faults may be under way, but one part is only 
 Callers ask without pause and do not retry, so the share of answers is of single calls. Every answer is judged against
 the list before or after each change under way; persons who are listed and lifted again and again are asked about all
 the time, and what was said of them, and every version named, goes to the history checker (I3, I4, I5).
-At the end everything is healed, answers must be whole again, and the store must hold the signed list (I6).
+At the end everything is healed, 99 % of the answers must be fit again, and the store must hold the signed list (I6);
+a bucket that was damaged last may still wait for its repair, and is counted.
 
 Not done here: jumps of the clock, which need root; they are in the simulation. Promotions are in `store_faults`.
 """
@@ -40,7 +41,7 @@ from tests.faults.house_list import Batch, changes_of, sample_of
 from tests.faults.house_load import Load, Pool, loaded
 from tests.faults.plan import Outcome, Plan
 from tests.faults.proxy import GOOD, Fault
-from tests.faults.store_faults import PER_CENT, Bench, damage, differs_from_signed, flush
+from tests.faults.store_faults import PER_CENT, Bench, Held, damage, flush, held_by
 
 SUBJECTS: Final = 20_000
 POOL: Final = 10_000
@@ -229,22 +230,22 @@ async def _run(plan: Plan) -> Outcome:
         await asyncio.gather(chaos.breaking(began_s + plan.seconds), chaos.change(began_s + plan.seconds))
         healed_s = time.monotonic()
         while (end_s := time.monotonic()) < healed_s + SETTLED_S:
-            if end_s - healed_s > QUIET_S and load.seen.is_quiet(end_s - QUIET_S, end_s):
+            if end_s - healed_s > QUIET_S and load.seen.steady_at_s(end_s - QUIET_S, end_s) == end_s - QUIET_S:
                 break
             await asyncio.sleep(0.25)
         load.stop.set()
         await lanes
-        unsigned = await differs_from_signed(chaos.bench)
+        held = await held_by(chaos.bench)
         for duty in duties:
             duty.cancel()
-        return _outcome(chaos, healed_s - began_s, (healed_s, end_s), unsigned)
+        return _outcome(chaos, healed_s - began_s, (healed_s, end_s), held)
 
 
-def _outcome(chaos: Chaos, lasted_s: float, settling: tuple[float, float], unsigned: tuple[str, ...]) -> Outcome:
+def _outcome(chaos: Chaos, lasted_s: float, settling: tuple[float, float], held: Held) -> Outcome:
     seen, (healed_s, end_s) = chaos.load.seen, settling
     found = violations(seen.answers, chaos.flips.changes())
     by_rule = Counter(str(each.rule) for each in found)
-    broken = [*seen.wrong, *map(str, found[:KEPT]), *unsigned]
+    broken = [*seen.wrong, *map(str, found[:KEPT]), *held.broken]
     if end_s >= healed_s + SETTLED_S:
         broken.append(f"not steady {SETTLED_S} s after the last fault")
     about_us, unanswered = seen.findings[Finding.ABOUT_US], seen.findings[Finding.UNANSWERED]
@@ -263,6 +264,7 @@ def _outcome(chaos: Chaos, lasted_s: float, settling: tuple[float, float], unsig
         "flips": len(chaos.flips.made),
         "answers held against the history": len(seen.answers),
         "history violations": dict(by_rule),
+        "partitions left damaged": held.damaged,
         "seconds to steady after the last fault": round(seen.steady_at_s(healed_s, end_s) - healed_s, 2),
     }
     return Outcome(figures, tuple(broken))

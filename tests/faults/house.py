@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
 import signal
 import socket
@@ -20,7 +19,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from liststore.embedded import server_binary
 from liststore.wiring import open_reader
@@ -46,6 +45,7 @@ class Site(Stage):
 
     ports: dict[str, int] = field(default_factory=dict)
     through: dict[Way, Link] = field(default_factory=dict)
+    is_over: bool = False
 
     @classmethod
     def at(cls, home: Path) -> Site:
@@ -98,6 +98,19 @@ class Site(Stage):
         command = [str(server_binary()), *(word for name, value in options.items() for word in (f"--{name}", value))]
         return command if part == "store" else [*command, "--replicaof", f"127.0.0.1 {self.port_of('store')}"]
 
+    def start(self, *parts: str) -> None:
+        """As for any stage. Raises: NotReadyError once the site was stopped, whichever thread still works on it."""
+        self._require_standing()
+        super().start(*parts)
+
+    def _serves(self, version: int) -> bool:
+        self._require_standing()
+        return super()._serves(version)
+
+    def _require_standing(self) -> None:
+        if self.is_over:
+            raise NotReadyError("this site was stopped: nothing of it is started or waited for")
+
     def pause(self, part: str) -> None:
         """Stop a part where it stands, as an overloaded machine would."""
         os.killpg(self.running[part].pid, signal.SIGSTOP)
@@ -107,7 +120,8 @@ class Site(Stage):
         os.killpg(self.running[part].pid, signal.SIGCONT)
 
     def stop(self) -> None:
-        """End every part; stopped ones go on first, or they would not hear of it."""
+        """End every part, and start none after; stopped ones go on first, or they would not hear of it."""
+        self.is_over = True
         for part in self.running:
             with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                 self.resume(part)
@@ -137,18 +151,23 @@ class House:
         A submit that fails is made again, as an operator does. Raises: ValueError when court and oracle disagree.
         """
         batch = self.course.begin(lines, now(), time.monotonic())
-        for attempt in itertools.count():
-            try:
-                report = await asyncio.to_thread(self.site.submit, lines)
-                break
-            except subprocess.CalledProcessError:
-                if attempt == SUBMITS:
-                    raise
-        counted = len(report["accepted"]) + (len(report["duplicate"]) if attempt else 0)
+        report, is_again = await self._submitted(lines)
+        counted = len(report["accepted"]) + (len(report["duplicate"]) if is_again else 0)
         if counted != batch.accepted:
             raise ValueError(f"the court accepted {counted} lines, the oracle {batch.accepted}")
         batch.version = report["version"]
         return batch
+
+    async def _submitted(self, lines: Sequence[str]) -> tuple[dict[str, Any], bool]:
+        """The court's report, and whether it took more than one try."""
+        failures = 0
+        while True:
+            try:
+                return await asyncio.to_thread(self.site.submit, lines), failures > 0
+            except subprocess.CalledProcessError:
+                failures += 1
+                if failures > SUBMITS:
+                    raise
 
     async def acknowledge(self) -> None:
         """Until cancelled, mark each batch at the moment its version is seen announced in the store, which has it."""

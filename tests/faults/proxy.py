@@ -126,8 +126,6 @@ class Link:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        while self._fault.deaf:
-            await self._changed.wait()
         if self._fault.refused:
             return
         far_reader, far_writer = await _connect(self.upstream)
@@ -143,13 +141,12 @@ class Link:
         """Carry one direction: what was read is handed to a second task, which writes it when it is due."""
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_UNDER_WAY)
         writing = asyncio.create_task(self._write(under_way, writer, connection))
-        free_s = due_s = 0.0
+        free_s = 0.0
         try:
             while True:
                 chunk = await reader.read(_CHUNK_BYTES)
                 free_s = max(free_s, asyncio.get_running_loop().time()) + len(chunk) / self._fault.bytes_per_s
-                due_s = max(due_s, free_s + self._lag_s())
-                await under_way.put((due_s, chunk))
+                await under_way.put((free_s + self._lag_s(), chunk))
                 if not chunk:
                     await writing
                     return

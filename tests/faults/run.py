@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -27,7 +28,15 @@ from tests.faults.plan import Outcome, Plan
 Experiment = Callable[[Plan], Outcome]
 # By name: the module whose `run` it is, imported only when it is run. A new experiment is a row here.
 EXPERIMENTS: Final[Mapping[str, str]] = {
+    "attacks": "tests.faults.attacks",
+    "mutations": "tests.faults.mutations",
     "cancels": "tests.faults.cancels",
+    "lifts": "tests.faults.lifts",
+    "crashes": "tests.faults.crashes",
+    "crashes_syscalls": "tests.faults.crashes_syscalls",
+    "crashes_store": "tests.faults.crashes_store",
+    "crashes_publisher": "tests.faults.crashes_publisher",
+    "simulation": "tests.faults.simulation",
     "store_faults": "tests.faults.store_faults",
     "chaos": "tests.faults.chaos",
 }
@@ -140,6 +149,9 @@ def run_all(experiments: Mapping[str, Experiment], size: Size, command: str, fol
 )
 def faults(*, names: Sequence[str], seconds: float, seed: int, scale: float, folder: Path) -> None:
     """Do to Lintel what must not harm it, and report what came of it."""
+    # Both end what an experiment has started: its loop hears SIGINT by itself, also where a script has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     experiments = {name: experiment_of(name) for name in names or EXPERIMENTS}
     command = " ".join(["./run faults", *sys.argv[1:]])
     report = run_all(experiments, Size(seed, scale, seconds), command, folder)

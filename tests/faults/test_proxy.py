@@ -152,6 +152,21 @@ async def test_a_truncated_direction_passes_the_given_bytes_and_ends(link: Link)
     assert link.ended == 1
 
 
+async def test_of_a_truncated_reply_exactly_the_given_bytes_arrive() -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(bytes(100))
+        writer.close()
+
+    server = await asyncio.start_server(reply, *LOOPBACK)
+    async with server, standing(server.sockets[0].getsockname()[:2]) as link:
+        link.fault = Fault(cut_after_bytes=40)
+        reader, writer = await opened(link)
+        writer.write(b"?")
+        assert len(await reader.read()) == 40
+        writer.close()
+
+
 async def test_an_upstream_that_is_away_is_a_reset(tmp_path: Path) -> None:
     async with standing(tmp_path / "nobody", tmp_path / "link") as link:
         reader, writer = await opened(link)

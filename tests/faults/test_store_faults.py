@@ -27,6 +27,7 @@ def test_every_fault_of_the_design_is_in_the_table() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.timeout(240)  # a whole house of processes is started, on a machine that may be busy
 def test_a_flushed_store_under_load_and_a_promotion_make_no_answer_wrong(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ async def test_a_running_agent_follows_and_stops_when_told(court: ListPublisher,
             await asyncio.sleep(0)
     stop.set()
     await running
-    assert read_report(host.directory / "status.json")["list"]["version"] == 3
+    assert read_report(host.directory / "status.json", 0.0)["list"]["version"] == 3
 
 
 async def _image(host: AgentHost, announced: Announcement) -> ListFilter:

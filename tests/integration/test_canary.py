@@ -30,6 +30,8 @@ from tests.unit.test_envelope import AFTER, CHUNK, RAW_CHUNK, SNAPSHOT
 _DELTA = encode_delta(Delta(0, AFTER, (listed(1), lifted(2))))
 _PARAMETERS = Parameters.parse({"version": 1, "date": "2026-05-01", "authority": "4408", "values": {}}).to_bytes()
 
+_HANGS = "t.patience_s = lambda _: 0.2\ndef forever(*_):\n  while True: pass\nt._outcome = forever"
+
 
 def _running(change: str) -> tuple[str, ...]:
     """The command of a trial process in which something is otherwise."""
@@ -67,9 +69,7 @@ def test_every_kind_of_document_is_tried_and_each_has_its_own_alarm(
         pytest.param("t._outcome = lambda *_: os._exit(3)", id="ends"),
         pytest.param("t._outcome = lambda *_: os.kill(os.getpid(), 11)", id="is killed by a fault of memory"),
         pytest.param("t.Trial.__call__ = lambda *_: 1 / 0", id="meets an error that nobody foresaw"),
-        pytest.param(
-            "t.patience_s = lambda _: 0.1\ndef forever(*_):\n  while True: pass\nt._outcome = forever", id="never ends"
-        ),
+        pytest.param(_HANGS, id="never ends"),
     ],
 )
 def test_a_document_that_stops_its_trial_is_unfit(change: str) -> None:
@@ -117,14 +117,22 @@ if not os.path.exists({str(host.directory / "died")!r}):
     assert await host.stored() == court.book.records
 
 
-def test_no_process_is_left_behind_by_an_agent_that_is_killed() -> None:
-    agent = (
-        "import time; from sync_agent.canary import Canary; canary = Canary(time.monotonic);"
-        "print(canary.start().pid, flush=True); time.sleep(600)"
-    )
+@pytest.mark.parametrize("change", ["", _HANGS], ids=["idle", "in the middle of a document that never ends"])
+def test_no_process_is_left_behind_by_an_agent_that_is_killed(change: str) -> None:
+    agent = f"""
+import time
+from sync_agent.canary import Canary, Kind
+canary = Canary(time.monotonic, {_running(change)!r})
+print(canary.start().pid, flush=True)
+canary(Kind.DELTA, {_DELTA!r})
+print(flush=True)
+time.sleep(600)
+"""
     with subprocess.Popen((sys.executable, "-c", agent), stdout=subprocess.PIPE) as killed:  # noqa: S603 our own
         assert killed.stdout is not None
         trial = os.pidfd_open(int(killed.stdout.readline()))
+        if not change:
+            killed.stdout.readline()
         killed.kill()
     ended = select.poll()
     ended.register(trial, select.POLLIN)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.health import status
 from liststore.wiring import open_reader
 from publisher.commands import publisher
 from publisher.duties import alone, duties, submitting
@@ -56,6 +57,12 @@ class Desk:
         options = ["--root", str(self.court / "feed/root.json"), "--state", str(self.directory / "agent")]
         environment = {**self.environment, "LINTEL_REDIS_URL": self.redis_url}
         return CliRunner().invoke(agent, [arguments[0], *options, *arguments[1:]], env=environment)
+
+    def status(self) -> dict[str, Any]:
+        options = ["--json", "--agent", str(self.directory / "agent")]
+        environment = {**self.environment, "LINTEL_REDIS_URL": self.redis_url}
+        shown: dict[str, Any] = json.loads(CliRunner().invoke(status, options, env=environment).stdout)
+        return shown
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -103,8 +110,8 @@ def test_what_a_court_submits_is_in_the_store(desk: Desk) -> None:
         once = desk.agent("once", "--feed", url)
     assert once.exit_code == 0, once.output
     version, count, parameters = asyncio.run(_in_service(desk))
-    status = json.loads(desk.publisher("status").stdout)
-    assert (version, count) == (report["version"], status["count"]) == (status["version"], status["count"])
+    signed = json.loads(desk.publisher("status").stdout)
+    assert (version, count) == (report["version"], signed["count"]) == (signed["version"], signed["count"])
     assert parameters is not None
     assert Parameters.from_bytes(parameters) == Parameters.parse(PARAMETERS.read_bytes())
 
@@ -132,6 +139,30 @@ def test_an_agent_says_on_disk_what_is_in_service_and_what_is_wrong(desk: Desk) 
     report = json.loads(shown.stdout)
     assert [alarm["name"] for alarm in report["alarms"]] == ["FEED_UNREACHABLE"]
     assert report["list"]["version"] == json.loads(desk.publisher("status").stdout)["version"]
+
+
+def test_status_says_version_age_backlog_and_the_last_alarm(desk: Desk) -> None:
+    report = desk.submit(*LINES)
+    with desk.serving() as url:
+        assert desk.agent("once", "--feed", url).exit_code == 0
+    desk.agent("once", "--feed", "http://127.0.0.1:1")
+    shown = desk.status()
+    assert (shown["ready"], shown["not_ready"], shown["version"]) == (True, "", report["version"])
+    assert 0 <= shown["age_s"] < 600
+    assert shown["backlog"] == {"versions": 0, "records": 0}
+    assert shown["last_alarm"]["name"] == "FEED_UNREACHABLE"
+    assert [alarm["name"] for alarm in shown["alarms"]] == ["FEED_UNREACHABLE"]
+
+
+def test_status_says_why_no_list_is_ready(desk: Desk) -> None:
+    assert "nothing is announced yet" in desk.status()["not_ready"]
+    assert desk.status()["backlog"] is None
+    desk.agent("once", "--feed", "http://127.0.0.1:1")
+    assert "the feed cannot be read" in desk.status()["not_ready"]
+    desk.redis_url = "redis://127.0.0.1:1"
+    shown = desk.status()
+    assert (shown["ready"], shown["version"]) == (False, 0)
+    assert "see whether the store runs" in shown["not_ready"]
 
 
 def test_nobody_else_reads_the_book(tmp_path: Path) -> None:

@@ -82,6 +82,31 @@ async def test_an_endless_timestamp_is_oversized(agent: Agent, court: ListPublis
     assert alarms_of(agent) == ["LIST_OVERSIZED"]
 
 
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("2.root.json", 100_000), ("*.snapshot.json", 20_000), ("*.targets.json", 600_000)],
+    ids=["root", "snapshot", "targets"],
+)
+async def test_metadata_larger_than_any_may_be_is_oversized_before_it_is_read(
+    agent: Agent, court: ListPublisher, name: str, size: int
+) -> None:
+    """Spaces at the end of a document leave its JSON what it was."""
+    court.publish(lifted(1))
+    found = sorted(court.metadata.glob(name), key=lambda path: path.stat().st_mtime_ns)
+    path = found[-1] if found else court.metadata / name
+    path.write_bytes((found[-1].read_bytes() if found else b"{}") + b" " * size)
+    await agent.sync_once()
+    assert alarms_of(agent) == ["LIST_OVERSIZED"]
+
+
+async def test_metadata_larger_than_any_may_be_is_oversized_even_when_its_length_is_signed(
+    agent: Agent, court: ListPublisher
+) -> None:
+    court.sign_delta(2, replace(court.feed.state, version=3, key_id="k" * 600_000), lifted(1))
+    await agent.sync_once()
+    assert alarms_of(agent) == ["LIST_OVERSIZED"]
+
+
 async def test_an_older_feed_with_true_signatures_is_a_rollback(
     agent: Agent, court: ListPublisher, host: AgentHost
 ) -> None:
@@ -116,6 +141,42 @@ async def test_signatures_that_ran_out_stop_acceptance_and_not_service(
     court.publish(lifted(1))
     await agent.sync_once()
     assert alarms_of(agent) == ["LIST_EXPIRED"]
+
+
+async def test_a_clock_that_is_wrong_wipes_nothing_and_what_comes_when_it_is_right_is_taken(
+    court: ListPublisher, host: AgentHost, clock: FakeClock
+) -> None:
+    """All signatures seem to have run out, as for a host whose clock is ahead; it is restarted meanwhile, twice."""
+    court.publish(listed(1))
+    await host.start().sync_once()
+    kept = {path.relative_to(host.directory): path.read_bytes() for path in host.directory.glob("[sd]*/**/*.*")}
+    clock.advance(-3_600)
+    court.publish(lifted(1))
+    await host.start().sync_once()
+    agent = host.start()
+    await agent.sync_once()
+    assert alarms_of(agent) == ["CLOCK_SKEW", "LIST_EXPIRED"]
+    assert agent.in_service is not None
+    assert set(await host.stored()) == {token_of(1)}
+    assert (
+        kept.items()
+        <= {path.relative_to(host.directory): path.read_bytes() for path in host.directory.glob("[sd]*/**/*.*")}.items()
+    )
+    clock.advance(3_602)
+    court.heartbeat()
+    await agent.sync_once()
+    assert alarms_of(agent) == []
+    assert await host.stored() == {}
+
+
+async def test_a_list_vouched_for_in_the_future_is_taken_and_the_clock_blamed(
+    agent: Agent, court: ListPublisher, clock: FakeClock
+) -> None:
+    clock.advance(3_600)
+    court.heartbeat()
+    clock.advance(-3_600)
+    await agent.sync_once()
+    assert alarms_of(agent) == ["CLOCK_SKEW"]
 
 
 async def test_another_courts_feed_is_forged(agent: Agent, court: ListPublisher, tmp_path: Path) -> None:

@@ -232,6 +232,24 @@ async def test_nothing_is_moved_to_a_list_that_does_not_come_out_as_signed(
     assert gapped.in_service.state.version == 1
 
 
+async def test_another_list_of_the_same_version_is_not_moved_in_place(
+    court: ListPublisher, host: AgentHost, tmp_path: Path
+) -> None:
+    """Gateways at that version would never learn what was added."""
+    court.publish(listed(1))
+    await host.start().sync_once()
+    writer = host.store.writer()
+    announced = await writer.announcement()
+    assert announced is not None
+    other = replace(announced, state=replace(announced.state, digest=bytes(DIGEST_BYTES)))
+    await writer.announce(other, ())
+    newcomer = replace(host, directory=tmp_path / "newcomer").start()
+    await newcomer.sync_once()
+    assert newcomer.in_service is not None
+    assert newcomer.in_service.state == court.feed.state
+    assert newcomer.in_service.generation != announced.generation
+
+
 @pytest.fixture(params=["too much differs", "a head is lost", "a bucket is lost"])
 def no_move(request: pytest.FixtureRequest, host: AgentHost, gapped: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     """Why a load is better."""

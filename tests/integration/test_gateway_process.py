@@ -17,7 +17,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gateway.access import hash_key, read_units
+from gateway.access import read_units
 from ledger.journal import read_records
 from lintel.v1 import answer_pb2 as answers
 from lintel.v1 import restriction_pb2 as pb
@@ -25,6 +25,7 @@ from liststore.wiring import open_writer
 from restriction.calendar import Span, date_from_day, day_of
 from restriction.record import Grant
 from restriction.token import TokenKeys
+from settings.caller_keys import hash_key
 from tests.fakes.clock import FakeClock
 from tests.fakes.doors import CLEAR, LISTED, GrpcCaller, Refusal, check_request
 from tests.fakes.gateway import ALL_MEASURES, KEYS, SampleList, identity, record

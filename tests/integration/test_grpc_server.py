@@ -18,7 +18,8 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from gateway.doors.grpc import handlers
+from gateway.doors.grpc import guard
+from gateway.doors.grpc.court import COURT_SERVICE
 from gateway.doors.grpc.handlers import SERVICE
 from gateway.doors.grpc.server import MAX_MESSAGE_BYTES, REFLECTION_V1, GrpcServer, Health, server_credentials
 from lintel.v1 import answer_pb2 as answers
@@ -124,7 +125,7 @@ class TestDeadline:
     async def test_call_without_a_deadline_is_given_one(
         self, crowded: House, gate: Gate, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(handlers, "DEFAULT_DEADLINE_S", 0.05)
+        monkeypatch.setattr(guard, "DEFAULT_DEADLINE_S", 0.05)
         with pytest.raises(Refusal) as late:
             await crowded.caller.call("Check", check_request(LISTED), "test_hotel", timeout_s=None)
         assert (late.value.code, late.value.reason) == ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")
@@ -149,7 +150,7 @@ class TestHealth:
     async def test_serves_nothing_until_a_list_is_in_service(self, tmp_path: Path) -> None:
         desk = Desk(tmp_path)
         async with opened(desk) as house:
-            assert [await health_of(house, service) for service in ("", SERVICE)] == [NOT_SERVING] * 2
+            assert [await health_of(house, service) for service in ("", SERVICE, COURT_SERVICE)] == [NOT_SERVING] * 3
             with pytest.raises(Refusal) as early:
                 await house.caller.check(check_request())
             assert (early.value.code, early.value.reason) == ("UNAVAILABLE", "NOT_READY")
@@ -158,7 +159,7 @@ class TestHealth:
             assert (status.ready, status.version, status.HasField("as_of")) == (False, 0, False)
             assert status.not_ready_reason
             await desk.open(LISTED)
-            assert [await health_of(house, service) for service in ("", SERVICE)] == [SERVING] * 2
+            assert [await health_of(house, service) for service in ("", SERVICE, COURT_SERVICE)] == [SERVING] * 3
 
     async def test_unknown_service_is_not_found(self, house: House) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as unknown:
@@ -200,7 +201,7 @@ async def services(house: House, name: str) -> list[str]:
 class TestReflection:
     @pytest.mark.parametrize("name", [REFLECTION_V1, "grpc.reflection.v1alpha.ServerReflection"])
     async def test_lists_the_services_under_both_names(self, house: House, name: str) -> None:
-        assert SERVICE in await services(house, name)
+        assert {SERVICE, COURT_SERVICE} < set(await services(house, name))
 
     async def test_is_unimplemented_unless_allowed(self, desk: Desk) -> None:
         async with opened(desk, reflection=False) as house:

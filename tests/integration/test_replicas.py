@@ -14,7 +14,7 @@ from liststore.redis_replicas import RedisReplicas
 from liststore.wiring import open_writer
 from restriction.errors import StoreUnavailableError
 from tests.fakes.liststore import BUCKET_KEY, put_list
-from tests.fakes.replicas import Replicated, attached, following, node
+from tests.fakes.replicas import Replicated, attached, cluster, following, node, sentinel
 
 SHORT_S = 0.05
 LONG_S = 10.0  # never waited for in full: the replicas are on this machine
@@ -54,6 +54,8 @@ async def test_a_replica_that_nobody_configured_confirms_for_none_that_is_cut_of
     """As many as are configured are attached and confirm, but one of them is a stranger."""
     stray = replicated.replicas[1]
     with node(*following(replicated.primary)) as stranger, stray.client() as client:
+        async with confirming(replicated.url) as replicas:
+            assert (await replicas.confirm(LONG_S)).is_whole
         client.replicaof("NO", "ONE")
         attached(replicated.primary, 2)
         with stranger.client() as its:
@@ -79,3 +81,28 @@ async def test_a_primary_that_is_away_confirms_nothing(replicated: Replicated) -
 async def test_an_address_without_replicas_confirms_the_primary_alone(replicated: Replicated) -> None:
     async with confirming(f"redis://{replicated.primary.place}") as replicas:
         assert await replicas.confirm(SHORT_S) == Confirmation(0, 0)
+
+
+async def test_a_replica_that_the_sentinels_name_confirms_like_one_that_is_configured(replicated: Replicated) -> None:
+    with sentinel(replicated.primary) as watching:
+        async with confirming(f"redis+sentinel://{watching.place}/lists") as replicas:
+            assert await replicas.confirm(LONG_S) == Confirmation(2, 2)
+            with replicated.replicas[1].stopped():
+                assert await replicas.confirm(SHORT_S) == Confirmation(1, 2)
+
+
+async def test_while_no_sentinel_answers_nothing_is_confirmed(replicated: Replicated) -> None:
+    with sentinel(replicated.primary) as watching:
+        url = f"redis+sentinel://{watching.place}/lists"
+    async with confirming(url) as replicas:
+        with pytest.raises(StoreUnavailableError):
+            await replicas.confirm(SHORT_S)
+
+
+async def test_a_clusters_primaries_are_each_confirmed_by_their_replicas() -> None:
+    with cluster() as servers:
+        async with confirming(f"redis+cluster://{servers.primary.place}") as replicas:
+            assert await replicas.confirm(LONG_S) == Confirmation(1, 1)
+            with servers.replicas[0].stopped():
+                assert await replicas.confirm(SHORT_S) == Confirmation(0, 1)
+            assert await replicas.confirm(LONG_S) == Confirmation(1, 1)

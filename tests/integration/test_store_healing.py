@@ -95,7 +95,6 @@ async def test_an_older_bucket_under_a_whole_head_is_found_by_its_digest(
 
 
 async def test_one_damage_has_every_partition_looked_at(court: ListPublisher, host: AgentHost, agent: Agent) -> None:
-    """Far more idle passes than these would be needed, were only the usual rounds made."""
     for number in (1, 100, 250):
         host.store.keyspace.cells.pop(bucket_of(agent, host, number))
     await idle_until_whole(agent, host, court, passes=300)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.access import Access, Unit, UnitState, hash_key, new_key, read_units, write_units
-from restriction.errors import SettingError, UnauthenticatedError
+from gateway.access import Access, Court, Unit, UnitState, read_units, write_units
+from restriction.errors import RoleNotAllowedError, SettingError, UnauthenticatedError
 from restriction.identity import Mode
 from restriction.measures import Sector
+from settings.caller_keys import hash_key, new_key
 
 KEY, OTHER_KEY = new_key(Mode.LIVE), new_key(Mode.SANDBOX)
 UNIT = Unit("hotel-1", Sector.HOTEL, Mode.LIVE, hash_key(KEY))
@@ -38,6 +39,18 @@ def touch(path: Path) -> None:
 def test_units_read_as_they_were_written(path: Path) -> None:
     assert read_units(path) == (UNIT, OTHER)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_court_reads_as_it_was_written_and_is_no_unit(path: Path) -> None:
+    court_key = new_key(Mode.LIVE)
+    court = Court("court", Mode.LIVE, hash_key(court_key))
+    write_units(path, (UNIT, court))
+    assert read_units(path) == (UNIT, court)
+    access = Access(path)
+    assert access.authenticate_court(f"Bearer {court_key}") == court
+    for let_in, key in ((access.authenticate, court_key), (access.authenticate_court, KEY)):
+        with pytest.raises(RoleNotAllowedError):
+            let_in(f"Bearer {key}")
 
 
 def test_file_holds_no_key(path: Path) -> None:
@@ -97,9 +110,12 @@ async def test_broken_edit_changes_nothing_until_it_is_mended(path: Path) -> Non
     "change",
     [
         {"sector": "spa"}, {"mode": "real"}, {"state": "on"}, {"establishments": 3}, {"colour": "red"},
-        {"key_sha256": None}, {"id": None},
+        {"key_sha256": None}, {"id": None}, {"role": "court"}, {"role": "judge"},
     ],
-    ids=["sector", "mode", "state", "establishments", "unknown field", "key missing", "id missing"],
+    ids=[
+        "sector", "mode", "state", "establishments", "unknown field", "key missing", "id missing",
+        "a court with a sector", "another role",
+    ],
 )  # fmt: skip
 def test_unit_that_cannot_be_meant_is_refused_by_its_number(path: Path, change: dict[str, object]) -> None:
     rows = yaml.safe_load(path.read_text())

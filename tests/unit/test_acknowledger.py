@@ -113,6 +113,19 @@ async def test_what_is_eased_again_during_a_confirmation_is_not_acknowledged_by_
     assert (kept.eased_at, kept.lifts_acknowledged_at) == (agent.start_s + 1, None)
 
 
+async def test_lifts_that_were_acknowledged_stay_so_when_a_later_pass_writes_them_again(agent: Agent) -> None:
+    agent.ease(4, 5)
+    assert not await agent.effects.turn()
+    before = await agent.kept(5)
+    agent.ease(4, 5)
+    agent.announce(5)
+    assert await agent.effects.turn()
+    after = await agent.kept(5)
+    assert before is not None
+    assert after is not None
+    assert (after.eased_at, after.lifts_acknowledged_at) == (before.eased_at, before.lifts_acknowledged_at)
+
+
 async def test_a_replica_that_does_not_confirm_leaves_it_unacknowledged_until_it_does(agent: Agent) -> None:
     agent.replicas.answer = Confirmation(1, 2)
     agent.ease(4, 5)

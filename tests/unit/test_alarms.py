@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from restriction.errors import FeedUnreachableError, FencedError, RefusedListError, StoreUnavailableError
-from sync_agent.alarms import FEED, MEANINGS, STORE, Alarm, Alarms
+from sync_agent.alarms import DISK, FEED, HEARTBEAT, MEANINGS, STORE, Alarm, Alarms
 from sync_agent.transport import ALARMS
 from tests.fakes.clock import FakeClock
 
@@ -17,7 +17,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def alarms(clock: FakeClock) -> Alarms:
-    return Alarms(clock)
+    return Alarms(clock, clock)
 
 
 def _fail(alarms: Alarms, step: frozenset[str], error: Exception) -> None:
@@ -86,10 +86,73 @@ def test_a_list_is_frozen_after_thirty_seconds_without_a_later_instant(alarms: A
     clock.advance(1)
     alarms.heartbeat(500)
     assert _names(alarms) == ["LIST_FROZEN"]
-    alarms.heartbeat(501)
+    alarms.heartbeat(int(clock.now_s))
     assert _names(alarms) == []
+
+
+def test_how_long_a_list_is_frozen_does_not_depend_on_the_wall_clock() -> None:
+    wall, monotonic = FakeClock(1_000.0), FakeClock(0.0)
+    alarms = Alarms(wall, monotonic)
+    alarms.heartbeat(1_000)
+    wall.advance(86_400)
+    alarms.heartbeat(1_000)
+    assert _names(alarms) == []
+    wall.advance(-2 * 86_400)
+    monotonic.advance(31)
+    alarms.heartbeat(1_000)
+    assert _names(alarms) == ["LIST_FROZEN"]
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "names"),
+    [(5, []), (6, ["CLOCK_SKEW"]), (-60, []), (-61, ["CLOCK_SKEW"])],
+    ids=["a little ahead", "ahead", "a little late", "late"],
+)
+def test_a_heartbeat_far_from_now_is_a_clock_that_is_wrong(
+    alarms: Alarms, clock: FakeClock, apart_s: int, names: list[str]
+) -> None:
+    alarms.heartbeat(500)
+    alarms.heartbeat(int(clock.now_s) + apart_s)
+    assert _names(alarms) == names
+    clock.advance(2)
+    alarms.heartbeat(int(clock.now_s) + 5)
+    assert _names(alarms) == []
+
+
+def test_where_nothing_ever_went_wrong_there_is_no_last_alarm(alarms: Alarms) -> None:
+    assert alarms.last is None
+
+
+def test_an_agent_that_starts_while_the_feed_is_old_blames_no_clock(alarms: Alarms) -> None:
+    alarms.heartbeat(500)
+    assert _names(alarms) == []
+
+
+def test_the_alarm_that_was_raised_last_is_known_also_when_it_is_over(alarms: Alarms, clock: FakeClock) -> None:
+    _fail(alarms, STORE, StoreUnavailableError("x"))
+    clock.advance(1)
+    _fail(alarms, FEED, RefusedListError("LIST_FORGED", "y"))
+    clock.advance(7)
+    with alarms.watching(FEED):
+        pass
+    assert alarms.last == Alarm("LIST_FORGED", 1_001.0, 1_001.0, "LIST_FORGED: y", 1_008.0)
+    clock.advance(1)
+    _fail(alarms, FEED, FeedUnreachableError("z"))
+    assert alarms.last == Alarm("FEED_UNREACHABLE", 1_009.0, 1_009.0, "z")
 
 
 def test_every_alarm_of_the_transport_has_a_meaning_and_is_cleared_by_the_feed() -> None:
     assert {row[1] for row in ALARMS} <= FEED <= MEANINGS.keys()
-    assert FEED | STORE | {"LIST_FROZEN"} == MEANINGS.keys()
+    assert MEANINGS.keys() == FEED | STORE | HEARTBEAT
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), RefusedListError("COPY_DAMAGED", "x")], ids=["disk", "copy"])
+def test_what_one_step_saw_is_not_over_because_another_step_is_well(alarms: Alarms, error: Exception) -> None:
+    _fail(alarms, FEED, error)
+    for step in (STORE, DISK):
+        with alarms.watching(step):
+            pass
+        assert len(_names(alarms)) == 1
+    with alarms.watching(FEED):
+        pass
+    assert _names(alarms) == []

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from lintel.feed.v1 import feed_pb2
 from restriction.change import MAX_CHANGES_PER_DELTA, Change, Chunk, Delta, Lane, ListId, ListState, Snapshot
 from restriction.envelope import (
+    MAX_CHUNK_BYTES,
     MAX_DELTA_BYTES,
+    MAX_SNAPSHOT_BYTES,
     decode_chunk,
     decode_delta,
     decode_snapshot,
@@ -175,6 +177,13 @@ def test_a_delta_that_no_reader_would_take_is_not_written() -> None:
     # A change that large cannot come from the book; the length of its record is all that counts here.
     with pytest.raises(ValueError, match="split it"):
         encode_delta(replace(DELTA, changes=(Change(A, bytes(MAX_DELTA_BYTES), Lane.EASE),)))
+
+
+def test_chunks_that_are_too_large_together_are_oversized_before_one_is_asked_for() -> None:
+    half = MAX_SNAPSHOT_BYTES // MAX_CHUNK_BYTES
+    chunks = [replace(CHUNK, partition=partition, expanded=MAX_CHUNK_BYTES) for partition in range(half + 1)]
+    assert len(decode_snapshot(encode_snapshot(Snapshot(AFTER, tuple(chunks[:half])))).chunks) == half
+    _refused(lambda: decode_snapshot(encode_snapshot(Snapshot(AFTER, tuple(chunks)))), "LIST_OVERSIZED")
 
 
 MALFORMED_CHUNKS = {

@@ -19,9 +19,9 @@ from liststore.reader import Bounds, KeyspaceReader
 from liststore.server import MAX_WAITING, QUESTIONS, Server
 from restriction.errors import StoreUnavailableError
 from tests.fakes.liststore import BUCKET_KEY, put_list
-from tests.fakes.stores import ABSENT, GENERATION, KEYS, RECORDS, TOKENS, at_version
+from tests.fakes.stores import ABSENT, GENERATION, KEYS, RECORDS, TOKENS, UNHURRIED, at_version
 
-IMPATIENT = Bounds(server_s=0.005, question_s=5.0)  # the last one always has time to answer
+IMPATIENT = Bounds(server_s=0.02, question_s=5.0)  # where one never answers; the last one always has time
 Rows = Sequence[Sequence[str]]
 Deed = Callable[[Rows], Awaitable[list[Row | StoreUnavailableError]]]
 
@@ -65,7 +65,7 @@ async def list_of(store: MemoryStore, version: int = 1) -> Announcement:
 class House:
     """A primary and replicas that each hold the list by themselves; names in their order are `p`, `r1`, `r2`."""
 
-    def __init__(self, replicas: int = 1, bounds: Bounds = IMPATIENT) -> None:
+    def __init__(self, replicas: int = 1, bounds: Bounds = UNHURRIED) -> None:
         self.stores = [MemoryStore(BUCKET_KEY) for _ in range(1 + replicas)]
         self.quick = [Scripted(store.keyspace) for store in self.stores]
         self.bulk = [Scripted(store.keyspace) for store in self.stores]
@@ -90,6 +90,13 @@ async def house() -> AsyncIterator[House]:
     await house.reader.close()
 
 
+@pytest.fixture
+async def impatient() -> AsyncIterator[House]:
+    house = House(bounds=IMPATIENT)
+    yield house
+    await house.reader.close()
+
+
 class TestStandIn:
     async def test_primary_answers_while_it_can(self, house: House) -> None:
         at = await house.open()
@@ -97,12 +104,12 @@ class TestStandIn:
         assert not house.quick[1].asked
 
     @pytest.mark.parametrize("deed", [never, refused])
-    async def test_replica_answers_when_the_primary_does_not(self, house: House, deed: Deed) -> None:
-        at = await house.open()
-        house.quick[0].deed = deed
-        assert await house.reader.find(TOKENS[0], at) == RECORDS[TOKENS[0]]
-        assert await house.reader.find(ABSENT, at) is None
-        assert [server.answers for server in house.reader.servers()] == [0, 2]
+    async def test_replica_answers_when_the_primary_does_not(self, impatient: House, deed: Deed) -> None:
+        at = await impatient.open()
+        impatient.quick[0].deed = deed
+        assert await impatient.reader.find(TOKENS[0], at) == RECORDS[TOKENS[0]]
+        assert await impatient.reader.find(ABSENT, at) is None
+        assert [server.answers for server in impatient.reader.servers()] == [0, 2]
 
     async def test_replica_answers_for_a_damaged_bucket_of_the_primary(self, house: House) -> None:
         at = await house.open()
@@ -315,37 +322,42 @@ class TestBounds:
         await asyncio.gather(*(reader.find(token, at) for token in TOKENS))
         assert most == 3
 
-    async def test_question_to_a_server_that_answered_the_last_one_is_cut_off(self, house: House) -> None:
-        at = await house.open()
-        await house.reader.find(TOKENS[0], at)
-        house.quick[0].deed = never
-        await house.reader.find(TOKENS[0], at)
-        assert house.quick[0].cut_off == 1
+    async def test_question_to_a_server_that_answered_the_last_one_is_cut_off(self, impatient: House) -> None:
+        at = await impatient.open()
+        await impatient.reader.find(TOKENS[0], at)
+        impatient.quick[0].deed = never
+        await impatient.reader.find(TOKENS[0], at)
+        assert impatient.quick[0].cut_off == 1
 
-    async def test_first_question_goes_on_beside_so_that_its_connection_comes_to_be_open(self, house: House) -> None:
-        at = await house.open()
+    async def test_first_question_goes_on_beside_so_that_its_connection_comes_to_be_open(
+        self, impatient: House
+    ) -> None:
+        at = await impatient.open()
         opened = asyncio.Event()
 
         async def opening(rows: Rows) -> list[Row | StoreUnavailableError]:
             await opened.wait()
-            return await house.stores[0].keyspace.read(rows)
+            return await impatient.stores[0].keyspace.read(rows)
 
-        house.quick[0].deed = opening
-        assert await house.reader.find(TOKENS[0], at) == RECORDS[TOKENS[0]]
-        assert house.quick[0].cut_off == 0
+        impatient.quick[0].deed = opening
+        assert await impatient.reader.find(TOKENS[0], at) == RECORDS[TOKENS[0]]
+        assert impatient.quick[0].cut_off == 0
         opened.set()
 
-    async def test_reply_that_waited_while_the_loop_was_held_up_is_taken(self, house: House) -> None:
+    async def test_reply_that_waited_while_the_loop_was_held_up_is_taken(
+        self, impatient: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The deadline has passed, but through nobody's fault but ours."""
-        at = await house.open()
-        await house.reader.find(TOKENS[0], at)
+        monkeypatch.setattr("liststore.server._SECOND_LOOK_S", 5.0)
+        at = await impatient.open()
+        await impatient.reader.find(TOKENS[0], at)
 
         async def arrived(rows: Rows) -> list[Row | StoreUnavailableError]:
             time.sleep(0.05)  # noqa: ASYNC251 - holds the loop up, as a large answer to somebody else would
             for _ in range(3):
                 await asyncio.sleep(0)
-            return await house.stores[0].keyspace.read(rows)
+            return await impatient.stores[0].keyspace.read(rows)
 
-        house.quick[0].deed = arrived
-        assert await house.reader.find(TOKENS[0], at) == RECORDS[TOKENS[0]]
-        assert not house.quick[1].asked
+        impatient.quick[0].deed = arrived
+        assert await impatient.reader.find(TOKENS[0], at) == RECORDS[TOKENS[0]]
+        assert not impatient.quick[1].asked

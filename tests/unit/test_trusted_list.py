@@ -110,6 +110,40 @@ def test_a_feed_that_ends_below_the_held_version_is_a_rollback() -> None:
     assert refusal.value.alarm == "LIST_ROLLBACK"
 
 
+EMPTIED = replace(AFTER, count=0)
+
+
+def test_a_live_list_is_not_emptied_by_a_delta_without_the_root_threshold() -> None:
+    _refused(TRUSTED, replace(DELTA, after=EMPTIED), "LIST_IMPLAUSIBLE")
+    approved = replace(TRUSTED, may_be_empty={EMPTIED.version})
+    assert approved.accept_delta(replace(DELTA, after=EMPTIED)).held == EMPTIED
+
+
+@pytest.mark.parametrize("was", [TRUSTED, TrustedList(PINNED, was_filled=True)], ids=["held", "held and lost"])
+def test_a_live_list_is_not_emptied_by_a_snapshot_without_the_root_threshold(was: TrustedList) -> None:
+    with pytest.raises(RefusedListError) as refusal:
+        was.accept_snapshot(Snapshot(EMPTIED, ()))
+    assert refusal.value.alarm == "LIST_IMPLAUSIBLE"
+    approved = replace(was, may_be_empty={EMPTIED.version})
+    assert approved.accept_snapshot(Snapshot(EMPTIED, ())).held == EMPTIED
+
+
+def test_an_approval_of_another_version_empties_nothing() -> None:
+    _refused(replace(TRUSTED, may_be_empty={EMPTIED.version + 1}), replace(DELTA, after=EMPTIED), "LIST_IMPLAUSIBLE")
+
+
+def test_a_list_that_lists_nothing_yet_may_be_empty() -> None:
+    fresh = replace(EMPTIED, version=0)
+    assert TrustedList(PINNED, was_filled=True).accept_snapshot(Snapshot(fresh, ())).held == fresh
+
+
+def test_a_sandbox_list_may_be_emptied() -> None:
+    pinned = replace(PINNED, environment="sandbox")
+    emptied = replace(EMPTIED, list_id=pinned)
+    held = TrustedList(pinned, replace(HELD, list_id=pinned))
+    assert held.accept_delta(replace(DELTA, after=emptied)).held == emptied
+
+
 def _refused(trusted: TrustedList, delta: Delta, alarm: str) -> None:
     with pytest.raises(RefusedListError) as refusal:
         trusted.accept_delta(delta)

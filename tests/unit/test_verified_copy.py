@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from restriction.change import MAX_DELTAS, Change, Delta, Digest, ListId, ListState, Snapshot
 from restriction.envelope import describe_chunk, encode_chunk, encode_delta
 from restriction.errors import RefusedListError
-from restriction.listing import Step
+from restriction.listing import Step, step_of
 from sync_agent.copy import VerifiedCopy
 from sync_agent.digests import by_partition
 from sync_agent.fetcher import Fetched
+from tests.fakes.clock import FakeClock
 from tests.fakes.list_publisher import EMPTY, KEYS, LIST_ID, lifted, listed, record_of, token_of
 
-START = Fetched(b"t0", 100, 0, Snapshot(EMPTY, ()), (), None)
+START = Fetched(b"t0", 100, 0, EMPTY, Snapshot(EMPTY, ()), (), (), None)
+NOW = FakeClock(1_000)
 
 
 class Feed:
@@ -38,7 +41,9 @@ class Feed:
 
     def fetched(self, *deltas: Delta, as_of: int = 0, newest: int | None = None) -> Fetched:
         version = self.state.version if newest is None else newest
-        return Fetched(b"t%d" % version, as_of or 100 + version, version, None, tuple(map(encode_delta, deltas)), None)
+        state, way = deltas[-1].after if deltas else self.state, tuple(map(step_of, deltas))
+        raw = tuple(map(encode_delta, deltas))
+        return Fetched(b"t%d" % version, as_of or 100 + version, version, state, None, way, raw, None)
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def feed() -> Feed:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> VerifiedCopy:
-    copy = VerifiedCopy(tmp_path, LIST_ID)
+    copy = VerifiedCopy(tmp_path, LIST_ID, NOW)
     copy.accept(START)
     return copy
 
@@ -66,7 +71,7 @@ def _records(copy: VerifiedCopy) -> dict[bytes, bytes]:
 
 def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path, copy: VerifiedCopy, feed: Feed) -> None:
     copy.accept(feed.fetched(feed.delta(listed(1)), feed.delta(lifted(1), listed(2))))
-    again = VerifiedCopy(tmp_path, LIST_ID)
+    again = VerifiedCopy(tmp_path, LIST_ID, NOW)
     assert again.held == copy.held
     assert _records(again) == {token_of(2): record_of(1)}
     assert again.as_of == 102
@@ -77,7 +82,7 @@ def test_a_refused_document_leaves_the_copy_as_it_was(tmp_path: Path, copy: Veri
     before = copy.held
     with pytest.raises(RefusedListError):
         copy.accept(feed.fetched(good, replace(gapped, after=replace(gapped.after, version=9))))
-    assert copy.held == before == VerifiedCopy(tmp_path, LIST_ID).held
+    assert copy.held == before == VerifiedCopy(tmp_path, LIST_ID, NOW).held
 
 
 def test_a_gap_asks_for_the_snapshot(copy: VerifiedCopy, feed: Feed) -> None:
@@ -99,6 +104,42 @@ def test_an_earlier_vouched_instant_is_a_rollback(copy: VerifiedCopy, feed: Feed
         copy.accept(feed.fetched(as_of=as_of))
 
 
+def test_an_instant_yet_to_come_makes_the_list_no_younger(copy: VerifiedCopy, feed: Feed) -> None:
+    """Nor does it make every later heartbeat a rollback."""
+    copy.accept(feed.fetched(feed.delta(listed(1)), as_of=1 << 70))
+    assert copy.as_of == NOW() + 10
+    copy.accept(feed.fetched(feed.delta(listed(2)), as_of=int(NOW()) + 11))
+
+
+def test_a_delta_of_other_versions_than_it_is_listed_as_is_forged(copy: VerifiedCopy, feed: Feed) -> None:
+    fetched = feed.fetched(feed.delta(listed(1)))
+    with pytest.raises(RefusedListError, match="LIST_FORGED"):
+        copy.accept(replace(fetched, way=(Step(0, 9),)))
+
+
+@pytest.mark.parametrize("stated", [{"version": 7}, {"digest": bytes(32)}, {"count": 5}, {"key_id": "k9"}], ids=str)
+def test_documents_that_lead_elsewhere_than_the_feed_states_are_forged(
+    copy: VerifiedCopy, feed: Feed, stated: dict[str, Any]
+) -> None:
+    fetched = feed.fetched(feed.delta(listed(1)))
+    with pytest.raises(RefusedListError, match="LIST_FORGED"):
+        copy.accept(replace(fetched, state=replace(fetched.state, **stated)))
+
+
+@pytest.mark.parametrize("is_doubted", [True, False])
+def test_a_list_that_could_not_be_put_in_service_is_forgotten_for_one_that_does_not_follow_on_it(
+    copy: VerifiedCopy, feed: Feed, *, is_doubted: bool
+) -> None:
+    stolen = Feed()
+    copy.accept(stolen.fetched(stolen.delta(listed(1))))
+    if is_doubted:
+        copy.doubt()
+    honest = replace(feed.fetched(feed.delta(listed(2))), way=(), deltas=())
+    with pytest.raises(RefusedListError, match="LIST_FORGED"):
+        copy.accept(honest)
+    assert (copy.held is None) == is_doubted
+
+
 def test_a_feed_that_ends_earlier_is_a_rollback(copy: VerifiedCopy, feed: Feed) -> None:
     copy.accept(feed.fetched(feed.delta(listed(1))))
     with pytest.raises(RefusedListError, match="LIST_ROLLBACK"):
@@ -108,20 +149,20 @@ def test_a_feed_that_ends_earlier_is_a_rollback(copy: VerifiedCopy, feed: Feed) 
 
 def test_a_copy_of_another_list_is_not_served(tmp_path: Path, copy: VerifiedCopy) -> None:
     assert copy.held is not None
-    assert VerifiedCopy(tmp_path, ListId("other", "sandbox", 1)).held is None
+    assert VerifiedCopy(tmp_path, ListId("other", "sandbox", 1), NOW).held is None
 
 
 def test_a_copy_with_a_damaged_file_is_not_served(tmp_path: Path, copy: VerifiedCopy, feed: Feed) -> None:
     copy.accept(feed.fetched(feed.delta(listed(1))))
     (tmp_path / Step(0, 1).path).write_bytes(b"x")
-    assert VerifiedCopy(tmp_path, LIST_ID).held is None
+    assert VerifiedCopy(tmp_path, LIST_ID, NOW).held is None
 
 
 def test_disk_stays_bounded_and_the_list_the_same(tmp_path: Path, copy: VerifiedCopy, feed: Feed) -> None:
     for number in range(MAX_DELTAS + 1):
         copy.accept(feed.fetched(feed.delta(listed(number), lifted(number + 1))))
     assert len(list((tmp_path / "deltas").iterdir())) < 60
-    again = VerifiedCopy(tmp_path, LIST_ID)
+    again = VerifiedCopy(tmp_path, LIST_ID, NOW)
     assert again.held == copy.held
     assert _records(again) == feed.records
     assert copy.held is not None
@@ -140,7 +181,7 @@ def test_a_newer_snapshot_takes_away_what_it_covers(tmp_path: Path, copy: Verifi
     copy.accept(replace(feed.fetched(), timestamp=b"t", snapshot=Snapshot(feed.state, tuple(chunks))))
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["2"]
     assert list((tmp_path / "deltas").iterdir()) == []
-    assert _records(VerifiedCopy(tmp_path, LIST_ID)) == feed.records
+    assert _records(VerifiedCopy(tmp_path, LIST_ID, NOW)) == feed.records
 
 
 def _state(version: int, **fields: str) -> ListState:

@@ -9,12 +9,14 @@ import re
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
+from gateway import effect
 from lintel.feed.v1 import feed_pb2
-from lintel.v1 import answer_pb2, document_pb2, product_pb2, restriction_pb2
+from lintel.v1 import answer_pb2, court_pb2, document_pb2, product_pb2, restriction_pb2
 from restriction import change, decision, identity, products
 
 WIRE_ENUMS = [
     *answer_pb2.DESCRIPTOR.enum_types_by_name.values(),
+    *court_pb2.DESCRIPTOR.enum_types_by_name.values(),
     *document_pb2.DESCRIPTOR.enum_types_by_name.values(),
     *product_pb2.DESCRIPTOR.enum_types_by_name.values(),
 ]
@@ -27,7 +29,7 @@ FEED_VALUES = [change.ListId, change.ListState, change.Delta, change.Change, cha
 
 
 def domain_enum(name: str) -> type[enum.IntEnum]:
-    modules = (products, identity, decision)
+    modules = (products, identity, decision, effect)
     found: set[type[enum.IntEnum]] = {getattr(module, name) for module in modules if hasattr(module, name)}
     assert len(found) == 1
     return found.pop()

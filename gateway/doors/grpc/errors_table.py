@@ -49,6 +49,7 @@ ROWS: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.PurposeNotAllowedError: Row(
             code_pb2.PERMISSION_DENIED, "This sale is not one to ask about here.", "该业务不属于可查询范围。"
         ),
+        errors.RoleNotAllowedError: Row(code_pb2.PERMISSION_DENIED, *_ASK_OPERATOR),
         errors.SandboxOnlyError: Row(code_pb2.PERMISSION_DENIED, *_ASK_OPERATOR),
         errors.FreshnessUnmetError: Row(code_pb2.FAILED_PRECONDITION, *_TRY_AGAIN),
         errors.OverloadedError: Row(code_pb2.RESOURCE_EXHAUSTED, *_TRY_AGAIN),

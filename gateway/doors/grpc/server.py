@@ -20,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gateway.admission import Admission
+from gateway.doors.grpc.court import COURT_SERVICE
 from gateway.doors.grpc.handlers import SERVICE
 from gateway.views import View
 from restriction.errors import SettingError
@@ -51,7 +52,7 @@ class Reflection(grpc.GenericRpcHandler):
 
     def __init__(self, allowed: Callable[[], bool]) -> None:
         servicer = reflection.aio.ReflectionServicer(
-            [SERVICE, health.SERVICE_NAME, REFLECTION_V1, reflection.SERVICE_NAME]
+            [SERVICE, COURT_SERVICE, health.SERVICE_NAME, REFLECTION_V1, reflection.SERVICE_NAME]
         )
         self._allowed = allowed
         self._paths = {f"/{name}/ServerReflectionInfo" for name in (REFLECTION_V1, reflection.SERVICE_NAME)}
@@ -67,7 +68,7 @@ class Reflection(grpc.GenericRpcHandler):
 
 
 class Health:
-    """What grpc.health.v1 says of the whole server and of RestrictionService."""
+    """What grpc.health.v1 says of the whole server and of each service."""
 
     def __init__(self) -> None:
         self.servicer = health.aio.HealthServicer()
@@ -86,7 +87,7 @@ class Health:
         await self.servicer.enter_graceful_shutdown()
 
     async def _set(self, status: int) -> None:
-        for service in (health.OVERALL_HEALTH, SERVICE):
+        for service in (health.OVERALL_HEALTH, SERVICE, COURT_SERVICE):
             await self.servicer.set(service, status)
 
 
