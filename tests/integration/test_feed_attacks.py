@@ -14,14 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from restriction.change import DIGEST_BYTES, ListId
+from publisher.folding import write_snapshot
+from restriction.change import DIGEST_BYTES, Digest, ListId
+from restriction.envelope import encode_snapshot
 from restriction.errors import FeedUnreachableError
+from restriction.listing import snapshot_path
 from sync_agent.agent import Agent
 from sync_agent.fetcher import FeedSource
 from sync_agent.transport import Transport, renamed
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.clock import FakeClock
-from tests.fakes.list_publisher import ListPublisher, lifted, listed, token_of
+from tests.fakes.list_publisher import KEYS, ListPublisher, lifted, listed, record_of, token_of
+from tests.faults.attacks_keys import ONLINE, rotate
 
 
 @pytest.fixture
@@ -215,6 +219,54 @@ async def test_a_delta_without_changes_cannot_empty_the_list(agent: Agent, court
     court.sign_delta(2, replace(court.feed.state, version=3, digest=bytes(DIGEST_BYTES), count=0))
     await agent.sync_once()
     assert alarms_of(agent) == ["LIST_FORGED"]
+
+
+@pytest.mark.parametrize(
+    ("count", "alarm"),
+    [(0, "DIGEST_MISMATCH"), (2, "DIGEST_MISMATCH"), (1 << 40, "LIST_OVERSIZED")],
+    ids=["one too low", "one too high", "more than any memory holds"],
+)
+async def test_a_count_that_is_not_true_is_never_put_in_service(
+    agent: Agent, court: ListPublisher, count: int, alarm: str
+) -> None:
+    """The digest is right; whoever makes room for the list would be misled."""
+    digest = Digest(KEYS.digest_key, court.feed.state.digest)
+    digest.remove(token_of(1), record_of(1))
+    court.sign_delta(2, replace(court.feed.state, version=3, digest=digest.value, count=count), lifted(1))
+    await agent.sync_once()
+    assert alarms_of(agent) == [alarm]
+
+
+async def test_a_snapshot_of_another_version_than_it_is_listed_as_is_forged(agent: Agent, court: ListPublisher) -> None:
+    later = replace(court.book.state, version=9)
+    partitions = ((partition, dict(court.book.published_records(partition))) for partition in range(256))
+    with court.feed.lock():
+        manifest = encode_snapshot(write_snapshot(court.feed, later, partitions))
+        court.feed.replace({snapshot_path(3): manifest}, (), later, court.clock())
+    await agent.sync_once()
+    assert alarms_of(agent) == ["LIST_FORGED"]
+
+
+async def test_once_stolen_keys_are_replaced_what_they_signed_is_no_obstacle(
+    court: ListPublisher, host: AgentHost
+) -> None:
+    """The thief signed a whole list under a token key that nobody has, and no delta leads on from it."""
+    court.publish(listed(1))
+    agent = host.start()
+    await agent.sync_once()
+    honest, state = court.photograph(), court.book.state
+    court.book.state = replace(state, key_id="k9", version=2)
+    court.publish_snapshot()
+    await agent.sync_once()
+    assert alarms_of(agent) == ["KEY_UNKNOWN"]
+    court.book.state = state
+    court.replay(honest)
+    rotate(court, *ONLINE)
+    court.publish(lifted(1))
+    await agent.sync_once()
+    await agent.sync_once()
+    assert alarms_of(agent) == []
+    assert await host.stored() == {}
 
 
 async def test_a_gap_is_named_and_the_snapshot_awaited(agent: Agent, court: ListPublisher) -> None:
