@@ -3,7 +3,6 @@
 Rules:
 - Every download is bounded in bytes by its caller and in time here, head and framing included: a server that drips
   bytes, or fills the time with anything but the document, is let go.
-- Of an answer without a document nothing is read that is not short.
 - No redirect is followed and nothing is retried; the next pass, a fifth of a second later, is the retry.
 - Whatever python-tuf or urllib3 raises leaves as `RefusedListError` with a named alarm, or as `FeedUnreachableError`.
 """
@@ -35,7 +34,7 @@ _PAUSE_S: Final = 5.0  # longest silence between two pieces
 _PATIENCE_S: Final = 10.0  # what any download may take, plus a second for each 64 KiB that came
 _SLOWEST_BYTES_PER_S: Final = 64 << 10
 _PIECE_BYTES: Final = 256 << 10
-_HEAD_BYTES: Final = 64 << 10  # status line and header fields; also the longest answer without a document
+_HEAD_BYTES: Final = 64 << 10  # status line and header fields
 _FRAMING: Final = 2  # a document in chunks of HTTP/1.1 is longer on the wire
 
 # First match wins, so subclasses stand before their bases.
@@ -142,11 +141,8 @@ class Transport(FetcherInterface):
     def _fetch(self, url: str) -> Iterator[bytes]:
         response = self._pool.request("GET", url, preload_content=False, redirect=False)
         if response.status != HTTPStatus.OK:
-            if int(response.headers.get("Content-Length", _HEAD_BYTES)) < _HEAD_BYTES:
-                response.drain_conn()
-                response.release_conn()
-            else:
-                response.close()
+            response.drain_conn()
+            response.release_conn()
             raise tuf_errors.DownloadHTTPError(f"status {response.status}", response.status)
         return _pieces(response)
 
