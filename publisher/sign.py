@@ -49,8 +49,8 @@ def create_keys(directory: Path) -> None:
 
 def sign_root(directory: Path, list_id: ListId, now_s: float) -> Metadata[Root]:
     """The first root, naming the list and every key, signed with all three root keys."""
-    root_signers = [read_signer(directory / "offline" / f"{name}.pem") for name in ROOT_KEYS]
-    online = {role: read_signer(directory / "online" / f"{role}.pem").public_key for role in ONLINE_ROLES}
+    root_signers = [_signer(directory / "offline" / f"{name}.pem") for name in ROOT_KEYS]
+    online = {role: _signer(directory / "online" / f"{role}.pem").public_key for role in ONLINE_ROLES}
     keys: dict[str, Key] = {key.keyid: key for key in (*online.values(), *(s.public_key for s in root_signers))}
     roles = {role: Role([key.keyid], 1) for role, key in online.items()}
     roles[Root.type] = Role([signer.public_key.keyid for signer in root_signers], ROOT_THRESHOLD)
@@ -66,7 +66,7 @@ class OnlineSigners:
     """The online keys of one feed."""
 
     def __init__(self, directory: Path) -> None:
-        self._signers = {role: read_signer(directory / "online" / f"{role}.pem") for role in ONLINE_ROLES}
+        self._signers = {role: _signer(directory / "online" / f"{role}.pem") for role in ONLINE_ROLES}
 
     def sign(self, metadata: Metadata[OnlineT]) -> bytes:
         """The signed bytes of this role's metadata."""
@@ -74,8 +74,7 @@ class OnlineSigners:
         return metadata.to_bytes()
 
 
-def read_signer(path: Path) -> CryptoSigner:
-    """The key in this file. Raises: SettingError."""
+def _signer(path: Path) -> CryptoSigner:
     try:
         return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
     except (OSError, ValueError) as error:
