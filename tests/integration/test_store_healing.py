@@ -266,3 +266,35 @@ async def test_a_crash_right_after_an_announcement_leaves_no_generation_in_the_s
     assert again.in_service is not None
     assert again.in_service.generation == announced.generation
     assert await host.store.writer().heads(before.generation.number) == {}
+
+
+@every_damage
+async def test_a_question_about_a_damaged_bucket_has_it_written_anew_long_before_the_round_comes_there(
+    court: ListPublisher, host: AgentHost, damage: Damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is taken for one so long that its round never comes anywhere."""
+    monkeypatch.setattr("sync_agent.scrubber._RECORDS_A_PASS", 0)
+    court.publish(*map(listed, range(300)))
+    agent, stop, reader = host.start(), asyncio.Event(), host.store.reader()
+    running = asyncio.create_task(agent.run(stop, interval_s=0.01))
+    while agent.in_service is None:  # noqa: ASYNC110 watched from outside
+        await asyncio.sleep(0)
+    damage(host.store.keyspace.cells, bucket_of(agent, host, 3))
+    with pytest.raises(StoreNotWholeError):
+        await reader.find(token_of(3), agent.in_service)
+    async with asyncio.timeout(10):
+        while await _is_damaged(host):  # noqa: ASYNC110 watched from outside
+            await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    assert alarms_of(agent) == []
+    assert await host.stored() == court.book.records
+    await reader.close()
+
+
+async def _is_damaged(host: AgentHost) -> bool:
+    try:
+        await host.stored()
+    except StoreNotWholeError:
+        return True
+    return False
