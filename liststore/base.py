@@ -6,6 +6,7 @@ Rules that hold for every implementation:
 - Every write to a partition is refused with `FencedError` unless the partition's head is the expected one.
 - An announcement follows the commit of all partitions, and its epoch and version never go down. A store (or a prefix
   of one) holds one list, and a generation one epoch of it: another epoch is loaded into another generation.
+- A reader that meets a missing, altered or foreign bucket or head on the primary tells of it (`ListWriter.suspects`).
 - What a reader trusts (heads, buckets, announcement, parameters, filter image) is sealed with a checksum keyed by the
   token secret's bucket key.
 
@@ -198,6 +199,12 @@ class ListWriter(Protocol):
 
     async def put_effects(self, effects: Sequence[Effect]) -> None:
         """Keep these, each in place of that of the same version, or of the one `effects.KEPT` before."""
+
+    def suspects(self) -> AsyncIterator[int]:
+        """Partitions of which readers tell that they met them damaged on the primary, as they come.
+
+        A hint only: lossy, possibly late, and perhaps no partition at all, since it comes from whoever may publish.
+        """
 
     async def drop(self, generation: Generation) -> None:
         """Delete a generation that is not in service. Raises: FencedError when it is."""

@@ -6,8 +6,8 @@
 | OPEN | HALF_OPEN | CLOSED | OPEN |
 | HALF_OPEN | HALF_OPEN | CLOSED | OPEN |
 
-While a breaker is not closed, one question every `probe_every_s` is let through, and its fate decides: a question that
-is cancelled tells nothing, so the next one is let through in its time.
+While a breaker is not closed, one question every `probe_every_s` is let through, and its fate decides, also when
+its asker has gone. One that never ends tells nothing, so the next one is let through in its time.
 Pure: time is monotonic seconds and enters as an argument.
 """
 

@@ -15,6 +15,7 @@ What belongs to the whole list carries another tag, so that pointer, additions a
 | `<prefix>{list}:effect:<version modulo 1024>` | sealed `Effect` of that version |
 | `<prefix>{list}:mark`, `<prefix>{p3f}:mark` | what replicas are asked to show, to confirm what was written before |
 | `<prefix>{list}:hints` | channel of announced versions |
+| `<prefix>{list}:suspects` | channel of partitions that a gateway met damaged |
 """
 
 from __future__ import annotations
@@ -109,6 +110,11 @@ class Keys:
     def hints(self) -> str:
         """The channel of announced versions."""
         return f"{self.prefix}{{list}}:hints"
+
+    @property
+    def suspects(self) -> str:
+        """The channel of partitions that a gateway met damaged."""
+        return f"{self.prefix}{{list}}:suspects"
 
     def additions(self, generation: int) -> str:
         """The stream of added tokens."""

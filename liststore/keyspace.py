@@ -82,8 +82,11 @@ class Keyspace(Protocol):
     async def remove(self, keys: Sequence[str]) -> None:
         """Forget keys of one slot at one instant."""
 
+    async def hint(self, channel: str, number: int) -> None:
+        """Tell whoever listens on this channel; no key is written."""
+
     def hints(self, channel: str) -> AsyncIterator[int]:
-        """Versions announced on this channel from now on; lossy."""
+        """Numbers told on this channel from now on, by whomever; lossy."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -47,8 +47,7 @@ class MemoryKeyspace:
         history = self._pages[news.stream]
         history += [(news.version, page) for page in news.pages]
         del history[:-MAX_PAGES]
-        for listener in self._listeners[news.channel]:
-            listener.put_nowait(news.version)
+        await self.hint(news.channel, news.version)
         return True
 
     async def pages(self, stream: str, after: int) -> list[bytes]:
@@ -60,6 +59,11 @@ class MemoryKeyspace:
         for key in keys:
             self.cells.pop(key, None)
             self._pages.pop(key, None)
+
+    async def hint(self, channel: str, number: int) -> None:
+        """See `Keyspace.hint`."""
+        for listener in self._listeners[channel]:
+            listener.put_nowait(number)
 
     async def hints(self, channel: str) -> AsyncIterator[int]:
         """See `Keyspace.hints`."""

@@ -7,6 +7,8 @@ Rules that hold here:
 - Whoever polls the announcement also tries the servers that did not answer: connections are open before the first
   question, and few questions wait for a server that is known to be away.
 - Bulk reads, which may take seconds, go to servers that failed one lately only after all others.
+- A partition that is not whole on the primary is told of, beside the answer (see `suspects`); one that is merely behind
+  the floor is not: there nothing is damaged.
 - Opening what was read gives way to questions: a turn of the event loop is about half a millisecond.
 
 Nothing is cached: every answer comes from a read of the same call.
@@ -29,6 +31,7 @@ from liststore.keyspace import Keyspace, Row
 from liststore.seal import Kind, unseal
 from liststore.sealed import Step, decode_announcement, decode_filter_image, decode_head, open_pages
 from liststore.server import Server
+from liststore.suspects import Teller
 from restriction.errors import GapError, StoreNotWholeError, StoreUnavailableError
 
 
@@ -58,6 +61,7 @@ class KeyspaceReader:
         self._keys = keys
         self._key = bucket_key
         self._bounds = bounds
+        self._teller = Teller(lambda partition: self._servers[0].hint(keys.suspects, partition))
 
     async def find(self, token: bytes, at: Announcement) -> bytes | None:
         """See `ListReader.find`."""
@@ -145,6 +149,7 @@ class KeyspaceReader:
 
     async def close(self) -> None:
         """See `ListReader.close`."""
+        await self._teller.close()
         for server in self._servers:
             await server.close()
 
@@ -175,6 +180,8 @@ class KeyspaceReader:
         for number, (place, row) in enumerate(zip(wanted, rows, strict=True), 1):
             bucket = self._try_open(place, row, at)
             server.answers += isinstance(bucket, Bucket)
+            if isinstance(bucket, StoreNotWholeError) and server is self._servers[0]:
+                self._teller.tell(place.partition, asyncio.get_running_loop().time())
             opened.append(bucket)
             if number % BUCKETS_IN_A_TURN == 0:
                 await asyncio.sleep(0)

@@ -20,6 +20,7 @@ from restriction.errors import SettingError, StoreUnavailableError
 
 _log = logging.getLogger(__name__)
 _HINT_WAIT_S: Final = 5.0  # how long one wait for a hint lasts before the connection is looked at again
+_MOST_DIGITS: Final = 20  # of a hint: a version of 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ class RedisKeyspace:
         with renamed():
             await self._client.execute_command("UNLINK", *keys)
 
+    async def hint(self, channel: str, number: int) -> None:
+        """See `Keyspace.hint`."""
+        with renamed():
+            await self._client.execute_command("PUBLISH", channel, number)
+
     async def hints(self, channel: str) -> AsyncIterator[int]:
         """See `Keyspace.hints`."""
         with renamed():
@@ -113,7 +119,7 @@ class RedisKeyspace:
                 await subscription.subscribe(channel)
                 while True:
                     message = await subscription.get_message(timeout=_HINT_WAIT_S)
-                    if message is not None:
+                    if message is not None and _is_number(message["data"]):
                         yield int(message["data"])
 
     async def close(self) -> None:
@@ -158,3 +164,8 @@ class RedisKeyspace:
             if policy != "noeviction":
                 raise SettingError(f"store: maxmemory-policy is {policy}: set it to noeviction")
         self._evicts_nothing = True
+
+
+def _is_number(said: bytes) -> bool:
+    """Whether this is a hint of ours: whoever may publish may say anything."""
+    return said.isdigit() and len(said) <= _MOST_DIGITS

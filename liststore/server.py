@@ -4,6 +4,7 @@ Rules that hold here:
 - A slow store never makes a slow gateway: a question waits for one server until its deadline, and not at all while
   that server's breaker is open or `MAX_WAITING` others wait for it.
 - Never more questions are under way than there are connections, so that no pool of a client library queues.
+- A question that goes on beside is judged by whether it was answered in time, though its asker is gone by then.
 - A deadline cuts off a question to a server that answered the last one. To any other the question goes on beside, for
   the client's own patience: a connection that takes longer than a deadline to open must still come to be open.
 - Where this process itself was too busy to look at the clock, replies that have arrived are taken before anybody is
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -67,7 +69,7 @@ class Server:
         except TimeoutError as error:
             self._note(Event.FAILED)
             raise StoreUnavailableError(f"store: Timeout: {self.name} is slow") from error
-        self._note(Event.FAILED if all(isinstance(row, StoreUnavailableError) for row in found) else Event.ANSWERED)
+        self._note(_fate(found))
         return found
 
     def try_out(self, rows: Sequence[Sequence[str]], within_s: float) -> None:
@@ -90,6 +92,10 @@ class Server:
             raise StoreUnavailableError(f"store: Timeout: {self.name} is slow") from error
         self.bulk_breaker = Breaker(BULK_READS)
         return found
+
+    async def hint(self, channel: str, number: int) -> None:
+        """See `Keyspace.hint`."""
+        await self._bulk.hint(channel, number)
 
     def hints(self, channel: str) -> AsyncIterator[int]:
         """See `Keyspace.hints`."""
@@ -124,8 +130,12 @@ class Server:
         task = asyncio.create_task(self._read(rows))
         self._beside.add(task)
         task.add_done_callback(self._ended)
-        with _Deadline(until_s):
-            return await asyncio.shield(task)
+        try:
+            with _Deadline(until_s):
+                return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(functools.partial(self._judge, until_s))
+            raise
 
     async def _read(self, rows: Sequence[Sequence[str]]) -> Rows:
         async with self._gate:
@@ -138,10 +148,20 @@ class Server:
         if not task.cancelled():
             task.exception()
 
+    def _judge(self, until_s: float, task: asyncio.Task[Rows]) -> None:
+        """What became of a question that nobody waits for any longer."""
+        if not task.cancelled():
+            in_time = asyncio.get_running_loop().time() <= until_s
+            self._note(_fate(task.result()) if in_time and task.exception() is None else Event.FAILED)
+
     def _note(self, event: Event) -> None:
         self._answered_last = event is Event.ANSWERED
         self._failures += event is Event.FAILED
         self._breaker = self._breaker.after(event, asyncio.get_running_loop().time())
+
+
+def _fate(found: Rows) -> Event:
+    return Event.FAILED if all(isinstance(row, StoreUnavailableError) for row in found) else Event.ANSWERED
 
 
 class _Deadline:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, Move
@@ -157,6 +157,10 @@ class KeyspaceWriter:
         cells = {self._keys.effect(effect.version): encode_effect(self._key, effect) for effect in effects}
         if cells:
             await self._keyspace.put(cells)
+
+    def suspects(self) -> AsyncIterator[int]:
+        """See `ListWriter.suspects`."""
+        return self._keyspace.hints(self._keys.suspects)
 
     async def drop(self, generation: Generation) -> None:
         """See `ListWriter.drop`."""

@@ -74,6 +74,7 @@ class Agent:
         duties = [
             asyncio.create_task(self._images.keep(lambda: self.in_service)),
             asyncio.create_task(self.acknowledger.run()),
+            asyncio.create_task(self._applier.listen()),
         ]
         try:
             while not stop.is_set():

@@ -46,11 +46,12 @@ class Announcer:
             after = before
         else:
             replaced = before or await self._announce_again(after)
+            if replaced is not None and replaced.generation != after.generation:
+                # Remembered first: a crash right after the announcement would leave it in the store for good.
+                self._spares.add(replaced.generation, _GRACE_S)
             self._last.note(after)
             await self._store.announce(after, applied.additions)
             self._spares.keep(after.generation)
-            if replaced is not None and replaced.generation != after.generation:
-                self._spares.add(replaced.generation, _GRACE_S)
         await self._spares.drop_due(self._store, after.generation)
         return after
 

@@ -78,6 +78,10 @@ class Applier:
         self._failures = Counter[ListState]()
         self._loading = False
 
+    async def listen(self) -> None:
+        """Let gateways tell of damage, until cancelled."""
+        await self._scrubber.listen()
+
     async def apply(self, copy: VerifiedCopy, meanwhile: Meanwhile) -> Applied | None:
         """Bring the store to the copy's state; None when there is nothing of ours to announce.
 

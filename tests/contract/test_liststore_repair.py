@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
+
 import pytest
 
 from liststore.base import Announcement
@@ -31,6 +34,21 @@ async def test_a_damaged_partition_is_told_from_a_store_that_is_away_and_can_be_
     await store.writer.restore(GENERATION, 0, HELD, HEAD)
     assert await store.writer.records(GENERATION, 0) == HELD
     assert await store.reader.find(TOKENS[0], announced) == RECORDS[TOKENS[0]]
+
+
+@cells
+async def test_a_reader_that_meets_damage_tells_the_writer_which_partition(
+    store: Store, announced: Announcement, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liststore.suspects.EVERY_S", 0.0)
+    store.remove(key)
+    async with aclosing(store.writer.suspects()) as suspects:  # type: ignore[type-var]  # AsyncIterator hides its aclose
+        suspect = asyncio.ensure_future(anext(suspects))
+        while not suspect.done():  # lossy: whoever does not listen yet misses it
+            with pytest.raises(StoreNotWholeError):
+                await store.reader.find(TOKENS[0], announced)
+            await asyncio.sleep(0)
+        assert suspect.result() == 0
 
 
 @pytest.mark.usefixtures("announced")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from liststore.base import Announcement, FilterImage, Generation, Head, ListWriter, Move
 from liststore.effects import Confirmation, Effect
@@ -71,6 +71,9 @@ class WatchedWriter:
         self._before()
         await self._inner.put_filter_image(image)
         self._done()
+
+    def suspects(self) -> AsyncIterator[int]:
+        return self._inner.suspects()
 
     async def put_parameters(self, document: bytes) -> None:
         self._before()

@@ -11,11 +11,12 @@ import pytest
 from redis import Redis
 
 from liststore.base import Announcement, ListReader
+from liststore.keys import place_of
 from liststore.redis_client import Patience
 from liststore.wiring import open_reader, open_writer
-from restriction.errors import SettingError, StoreUnavailableError
+from restriction.errors import SettingError, StoreNotWholeError, StoreUnavailableError
 from tests.fakes.liststore import BUCKET_KEY, put_list
-from tests.fakes.stores import GENERATION, RECORDS, TOKENS, UNHURRIED, moves
+from tests.fakes.stores import GENERATION, KEYS, RECORDS, TOKENS, UNHURRIED, moves
 
 # One connection, so that the next command would meet a reply that was left behind.
 ONE_CONNECTION = Patience(connect_s=1.0, read_s=5.0, retries=0, connections=1)
@@ -169,3 +170,31 @@ async def test_a_full_server_refuses_writes_and_keeps_answering(
     finally:
         valkey_client.config_set("maxmemory", 0)
         await writer.close()
+
+
+async def test_a_gateway_that_may_not_publish_answers_as_before(
+    valkey_url: str, announced: Announcement, valkey_client: Redis
+) -> None:
+    valkey_client.acl_setuser("gateway", enabled=True, nopass=True, keys="*", reset_channels=True, commands=["+@all"])
+    valkey_client.delete(KEYS.bucket(place_of(GENERATION, TOKENS[0])))
+    reader = open_reader(valkey_url.replace("unix://", "unix://gateway:any@"), BUCKET_KEY, bounds=UNHURRIED)
+    first, second = await reader.find_many(TOKENS[:2], announced)
+    assert isinstance(first, StoreNotWholeError)
+    assert second == RECORDS[TOKENS[1]]
+    async with asyncio.timeout(5):
+        while "gateway" not in {entry["username"] for entry in valkey_client.acl_log()}:  # noqa: ASYNC110 the server's
+            await asyncio.sleep(0)
+    assert await reader.find(TOKENS[1], announced) == RECORDS[TOKENS[1]]
+    await reader.close()
+    valkey_client.acl_deluser("gateway")
+
+
+async def test_a_hint_that_is_no_number_is_passed_over(valkey_url: str, valkey_client: Redis) -> None:
+    writer = open_writer(valkey_url, BUCKET_KEY)
+    suspect = asyncio.ensure_future(anext(writer.suspects()))
+    while not valkey_client.publish(KEYS.suspects, "no number"):  # noqa: ASYNC110 until somebody listens
+        await asyncio.sleep(0)
+    for said in ("", "-1", "9" * 5_000, "\N{SUPERSCRIPT TWO}", "7"):
+        valkey_client.publish(KEYS.suspects, said)
+    assert await suspect == 7
+    await writer.close()

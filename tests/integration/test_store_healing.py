@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from liststore.base import PARTITIONS
 from liststore.keys import place_of
 from restriction.errors import StoreNotWholeError
 from restriction.filter import ListFilter
@@ -18,7 +19,7 @@ from sync_agent.filters import FilterImages
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.list_publisher import ListPublisher, lifted, listed, token_of
-from tests.fakes.store_wrappers import WatchedWriter
+from tests.fakes.store_wrappers import Cut, WatchedWriter
 
 UNREACHABLE = "http://127.0.0.1:1"
 Damage = Callable[[dict[str, bytes], str], object]
@@ -242,3 +243,58 @@ async def test_a_damaged_filter_image_is_made_anew_though_the_list_did_not_move(
                 break
     keeping.cancel()
     assert all(ListFilter.from_image(image.image).might_contain(token_of(number)) for number in range(300))
+
+
+async def test_a_crash_right_after_an_announcement_leaves_no_generation_in_the_store(
+    court: ListPublisher, host: AgentHost, agent: Agent, clock: FakeClock
+) -> None:
+    before = agent.in_service
+    assert before is not None
+    for number in range(40):
+        host.store.keyspace.cells.pop(head_of(agent, host, number))
+    court.publish(lifted(200))
+    writer = WatchedWriter(host.store.writer(), PARTITIONS + 2, after=True)  # after the filter and the parameters
+    with pytest.raises(Cut):
+        await host.start(writer).sync_once()
+    (announced,) = writer.announcements
+    assert announced.generation != before.generation
+    again = host.start()
+    await again.sync_once()
+    clock.advance(61)
+    court.heartbeat()
+    await again.sync_once()
+    assert again.in_service is not None
+    assert again.in_service.generation == announced.generation
+    assert await host.store.writer().heads(before.generation.number) == {}
+
+
+@every_damage
+async def test_a_question_about_a_damaged_bucket_has_it_written_anew_long_before_the_round_comes_there(
+    court: ListPublisher, host: AgentHost, damage: Damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is taken for one so long that its round never comes anywhere."""
+    monkeypatch.setattr("sync_agent.scrubber._RECORDS_A_PASS", 0)
+    court.publish(*map(listed, range(300)))
+    agent, stop, reader = host.start(), asyncio.Event(), host.store.reader()
+    running = asyncio.create_task(agent.run(stop, interval_s=0.01))
+    while agent.in_service is None:  # noqa: ASYNC110 watched from outside
+        await asyncio.sleep(0)
+    damage(host.store.keyspace.cells, bucket_of(agent, host, 3))
+    with pytest.raises(StoreNotWholeError):
+        await reader.find(token_of(3), agent.in_service)
+    async with asyncio.timeout(10):
+        while await _is_damaged(host):  # noqa: ASYNC110 watched from outside
+            await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    assert alarms_of(agent) == []
+    assert await host.stored() == court.book.records
+    await reader.close()
+
+
+async def _is_damaged(host: AgentHost) -> bool:
+    try:
+        await host.stored()
+    except StoreNotWholeError:
+        return True
+    return False

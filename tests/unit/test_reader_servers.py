@@ -58,6 +58,12 @@ async def refused(rows: Rows) -> list[Row | StoreUnavailableError]:
     raise StoreUnavailableError("store: refused")
 
 
+async def turns() -> None:
+    """Let whatever goes on beside go on."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def list_of(store: MemoryStore, version: int = 1) -> Announcement:
     return await put_list(store.writer(), RECORDS, generation=GENERATION, version=version)
 
@@ -255,14 +261,45 @@ class TestBreaker:
             await house.reader.find(TOKENS[0], at)
         assert house.breakers()[0] is BreakerState.CLOSED
 
+    @pytest.mark.parametrize(
+        ("deed", "state"),
+        [("answers", BreakerState.CLOSED), ("refuses", BreakerState.OPEN), ("late", BreakerState.OPEN)],
+    )
+    async def test_try_is_judged_though_its_asker_was_cancelled(
+        self, monkeypatch: pytest.MonkeyPatch, deed: str, state: BreakerState
+    ) -> None:
+        monkeypatch.setattr("liststore.server.QUESTIONS", BreakerRule(failures_to_open=1, probe_every_s=0.0))
+        house = House(bounds=Bounds(server_s=0.2, question_s=0.2) if deed == "late" else UNHURRIED)
+        at = await house.open()
+        house.quick[0].deed = refused
+        await house.reader.find(TOKENS[0], at)
+        released = asyncio.Event()
+
+        async def tried(rows: Rows) -> list[Row | StoreUnavailableError]:
+            await released.wait()
+            return await (refused(rows) if deed == "refuses" else house.stores[0].keyspace.read(rows))
+
+        house.quick[0].deed = tried
+        asked = asyncio.create_task(house.reader.find(TOKENS[0], at))
+        await turns()
+        asked.cancel()
+        await asyncio.wait([asked])
+        assert asked.cancelled()
+        assert house.breakers()[0] is BreakerState.HALF_OPEN
+        if deed == "late":
+            time.sleep(0.25)  # noqa: ASYNC251 - the deadline passes
+        released.set()
+        await turns()
+        assert house.breakers()[0] is state
+        await house.reader.close()
+
 
 class TestPolling:
     async def test_tries_servers_before_the_first_question(self, house: House) -> None:
         await house.open()
         for _ in range(2):
             await house.reader.announcement()
-            for _ in range(20):
-                await asyncio.sleep(0)
+            await turns()
         assert [quick.asked for quick in house.quick] == [[[[KEYS.announcement]]]] * 2
 
     async def test_tries_a_server_that_is_not_waited_for_in_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ by the product's own reader, and the digests are computed anew here.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -181,14 +182,15 @@ def _filter_of(image: bytes) -> ListFilter:
 
 
 def _beside(world: World, store: Photograph, announced: Announcement) -> Iterator[Finding]:
-    """What lies beside the list: its parameters, and no generation but the one that it replaced."""
+    """What lies beside the list: its parameters, and no generation but those that the agent remembers to drop."""
     document = store.cells.get(_KEYS.parameters)
     if document is None or unseal(KEYS.bucket_key, Kind.PARAMETERS, document) != world.new.parameters:
         yield NOT_HEALED, "the parameters in the store are not those that were signed"
     numbers = {int(match[1]) for match in map(_GENERATION.search, [*store.cells, *store.streams]) if match}
-    known = {announced.generation.number, world.before.generation}
-    if numbers - known:
-        yield LITTER, f"{len(numbers - known)} generations are left in the store that nobody will drop"
+    file = world.place.directory / "generations.json"
+    remembered = {number for number, *_ in json.loads(file.read_bytes())} if file.exists() else set()
+    if litter := numbers - remembered - {announced.generation.number}:
+        yield LITTER, f"{len(litter)} generations are left in the store that nobody will drop"
 
 
 def _copy(world: World) -> Iterator[Finding]:

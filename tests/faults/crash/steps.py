@@ -118,6 +118,10 @@ class SteppedKeyspace:
         self._steps.begin(f"remove {_kind(keys[0])}")
         await self._inner.remove(keys)
 
+    async def hint(self, channel: str, number: int) -> None:
+        """See `Keyspace.hint`."""
+        await self._inner.hint(channel, number)
+
     def hints(self, channel: str) -> AsyncIterator[int]:
         """See `Keyspace.hints`."""
         return self._inner.hints(channel)

@@ -110,6 +110,9 @@ class Link:
     async def remove(self, keys: Sequence[str]) -> None:
         await self._call(lambda server: server.remove(keys))
 
+    async def hint(self, channel: str, number: int) -> None:
+        """Lost on the way, as every hint may be."""
+
     async def hints(self, channel: str) -> AsyncIterator[int]:
         """No hints come over this network: they are lossy by contract, and polling must do."""
         _ = channel
