@@ -83,6 +83,7 @@ class Reply(BaseHTTPRequestHandler):
     server: RogueServer
     protocol_version = "HTTP/1.1"
     wbufsize = -1
+    is_last = False  # after a deed the connection ends, and says so where it says anything
 
     def do_GET(self) -> None:
         """Answer honestly, or do the deed."""
@@ -90,6 +91,7 @@ class Reply(BaseHTTPRequestHandler):
         self.server.asked.append(path)
         content, deed = self.server.content(path), self.server.deed(path)
         if deed is not None:
+            self.is_last = True
             deed(self, content or b"")
             self.close_connection = True
         elif content is None:
@@ -101,6 +103,8 @@ class Reply(BaseHTTPRequestHandler):
     def head(self, status: int, length: int | None, fields: Mapping[str, str] | None = None) -> None:
         """Begin an answer; without a length it lasts until the connection ends."""
         self.send_response(status)
+        if self.is_last:
+            self.send_header("Connection", "close")
         for name, value in (fields or {}).items():
             self.send_header(name, value)
         if length is not None:
