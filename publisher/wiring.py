@@ -20,6 +20,7 @@ from publisher.budget import LIMITS
 from publisher.feed import Feed
 from publisher.folding import publish_snapshot, write_snapshot
 from publisher.intake import Intake
+from publisher.rotation import KeyRoom
 from publisher.second_signer import Bench
 from publisher.sign import OnlineSigners, create_keys, sign_root
 from restriction.change import DIGEST_BYTES, ListId, ListState
@@ -141,9 +142,18 @@ def opened(directory: Path) -> Iterator[Publisher]:
     except (OSError, orjson.JSONDecodeError) as error:
         raise SettingError(f"{directory}: no list was founded here; run `lintel publisher init --dir`") from error
     keys = token_secret.read(directory / "token.secret").current
-    feed = Feed(directory / "feed", OnlineSigners(directory / "keys"))
+    signers = OnlineSigners(directory / "keys")
+    signers.require_all()
+    feed = Feed(directory / "feed", signers)
     book = Book.open(written["book_url"])
     try:
         yield Publisher(directory, Mode(written["mode"]), keys, book, feed)
     finally:
         book.close()
+
+
+def key_room(directory: Path) -> KeyRoom:
+    """The keys of the court's side in this directory. Raises: SettingError when there is none."""
+    if not (directory / "publisher.json").exists():
+        raise SettingError(f"{directory}: no list was founded here; run `lintel publisher init --dir`")
+    return KeyRoom(directory, Feed(directory / "feed", OnlineSigners(directory / "keys")))
