@@ -10,6 +10,7 @@ import fnmatch
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -206,6 +207,19 @@ DRIP_BODY: Final = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 15000\r\n\r\n", b" 
 DRIP_HEADERS: Final = drip(b"HTTP/1.1 200 OK\r\nX-More: ", b"x")
 DRIP_CHUNK_SIZE: Final = drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0")
 DRIP_CONTINUE: Final = drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def late(seconds: float) -> Deed:
+    """The honest answer, with headers dripped for so long before it that the reader may just bear it."""
+
+    def deed(reply: Reply, content: bytes) -> None:
+        reply.raw(b"HTTP/1.1 %s\r\nX-More: " % (b"200 OK" if content else b"404 Not Found"))
+        ends_s = time.monotonic() + seconds
+        while time.monotonic() < ends_s and reply.pause(0.5):
+            reply.raw(b"x")
+        reply.raw(b"\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(content), content))
+
+    return deed
 
 
 def half_open(before: bytes) -> Deed:
