@@ -120,7 +120,7 @@ def rotate(  # noqa: PLR0913 - one parameter per option is click's way
     if is_root != bool(replace and new_file) or (not is_root and (Root.type in roles or replace or new_file)):
         raise click.UsageError("root is rotated alone, with --replace KEY and --new FILE; other roles without them")
     room, secrets = key_room(directory), _opener(passphrase_file)
-    brought = _brought(room, safes, secrets)
+    brought = room.brought(safes, secrets)
     if replace and new_file:
         fresh = SafeKey(new_file, CryptoSigner(read_key(new_file, secrets)))
         draft = _change_root(room, lambda: room.draft_replacement(replace, fresh, brought, _CLOCK()), dry_run=dry_run)
@@ -141,7 +141,7 @@ def rotate(  # noqa: PLR0913 - one parameter per option is click's way
 def renew(directory: Path, *, safes: tuple[Path, ...], passphrase_file: Path | None, dry_run: bool) -> None:
     """Sign the root anew with the same keys and a later expiry."""
     room = key_room(directory)
-    brought = _brought(room, safes, _opener(passphrase_file))
+    brought = room.brought(safes, _opener(passphrase_file))
     draft = _change_root(room, lambda: room.draft_renewal(brought, _CLOCK()), dry_run=dry_run)
     _say(draft, "the root was renewed within the last day; nothing to sign", dry_run=dry_run)
 
@@ -169,11 +169,6 @@ def _say(draft: Draft | None, otherwise: str, *, dry_run: bool) -> None:
         click.echo(f"{role}: {short(gone)} {would}revoked, {name} in its place")
     if draft.made:
         click.echo(f"targets, snapshot and timestamp {would}signed anew")
-
-
-def _brought(room: KeyRoom, files: tuple[Path, ...], passphrases: Passphrases) -> tuple[SafeKey, ...]:
-    paths = files or tuple(sorted((room.keys / "offline").glob("*.pem")))
-    return tuple(SafeKey(path, CryptoSigner(read_key(path, passphrases))) for path in paths)
 
 
 def _opener(file: Path | None) -> Passphrases:

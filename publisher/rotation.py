@@ -25,7 +25,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, Root
 
 from publisher.feed import Feed
-from publisher.key_files import new_key, read_key, short, write_key
+from publisher.key_files import Passphrases, new_key, read_key, short, write_key
 from publisher.roots import RootFiles, SafeKey, root_key_of, signed, successor, with_online_keys, with_root_key
 from publisher.sign import ONLINE_ROLES, next_key, online_key
 from restriction.errors import SettingError
@@ -80,6 +80,11 @@ class KeyRoom:
         return tuple(
             role for role, path in pending.items() if path.exists() and _id_of(path) in root.roles[role].keyids
         )
+
+    def brought(self, files: Sequence[Path], passphrases: Passphrases = lambda _: []) -> tuple[SafeKey, ...]:
+        """Root keys from these files, or else from wherever `init` left them. Raises: SettingError."""
+        paths = files or sorted((self.keys / "offline").glob("*.pem"))
+        return tuple(SafeKey(path, CryptoSigner(read_key(path, passphrases))) for path in paths)
 
     def draft_rotation(self, roles: Sequence[str], safes: Sequence[SafeKey], now_s: float) -> Draft:
         """A root that names a fresh key for each of these roles; no file left by a crash is trusted to be fresh."""

@@ -70,11 +70,15 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """What a list is founded with. Without `book_url` the book is a SQLite file in the directory."""
+    """What a list is founded with. Without `book_url` the book is a SQLite file in the directory.
+
+    A list that is founded again because its keys were lost has a later `epoch`, which agents are told by its root.
+    """
 
     list_name: str
     mode: Mode
     book_url: str | None = None
+    epoch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def found(directory: Path, founding: Founding, now_s: float) -> None:
     if directory.exists() and any(directory.iterdir()):
         raise SettingError(f"{directory}: not empty; name a directory of its own for the list")
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    list_id = ListId(founding.list_name, founding.mode.value, 1)
+    list_id = ListId(founding.list_name, founding.mode.value, founding.epoch)
     secret = new_secret_text()
     state = ListState(list_id, 0, bytes(DIGEST_BYTES), 0, read_secrets(secret).current.key_id)
     file = (directory / "book.sqlite").absolute()

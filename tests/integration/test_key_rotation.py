@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -369,3 +370,32 @@ async def test_the_publisher_that_serves_meanwhile_signs_on_with_the_fresh_keys(
         await agent.sync_once()
         assert alarms_of(agent) == []
     assert all_online(court).in_force()[0].version > 1
+
+
+async def test_a_list_driven_beyond_the_courts_versions_goes_on_in_the_next_epoch(
+    court: ListPublisher, host: AgentHost, tmp_path: Path
+) -> None:
+    """Whoever stole all online keys had a version put in service that no rotation takes back."""
+    court.publish(listed(1))
+    base = court.feed.state
+    await host.start().sync_once()
+    honest = court.photograph()
+    court.sign_delta(base.version, replace(base, version=FAST_FORWARD))
+    await host.start().sync_once()
+    court.replay(honest)
+    turn(court, *ONLINE_ROLES)
+    agent = host.start()
+    await agent.sync_once()
+    assert alarms_of(agent) == ["LIST_ROLLBACK"]
+    assert agent.in_service is not None
+    assert agent.in_service.state == replace(base, version=FAST_FORWARD)
+
+    following = ListPublisher(tmp_path / "following", court.clock, replace(base.list_id, epoch=2))
+    following.publish(listed(1), listed(2))
+    with following.serving() as url:
+        host.source = FeedSource(url, following.root)
+        agent = host.start()
+        await agent.sync_once()
+        assert alarms_of(agent) == []
+        assert agent.in_service is not None
+        assert agent.in_service.state == following.feed.state
