@@ -102,7 +102,7 @@ class Held:
     version: int | None = None
     snapshot: int | None = None
     parameters: bytes | None = None
-    timestamp: bytes = b""
+    timestamp: bytes | None = None
     wants_snapshot: bool = False
 
 
