@@ -22,6 +22,7 @@ MOUNTS: Final[Mapping[str, str]] = {
     "check": "cli.ask:check",
     "doctor": "cli.health:doctor",
     "gateway": "gateway.commands:gateway",
+    "keys": "publisher.keys_commands:keys",
     "measures": "cli.register:measures",
     "publisher": "publisher.commands:publisher",
     "sandbox": "sandbox.commands:sandbox",

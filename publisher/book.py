@@ -77,6 +77,26 @@ class Book:
         return self._count(tables.outbox)
 
     @property
+    def newest_mark(self) -> int:
+        """The number of the last writing."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(sa.select(tables.book.c.mark)).scalar_one())
+
+    def lane_since(self, mark: int) -> Lane | None:
+        """The lane of the last token to be signed of those that writings after this one marked; None: none waits."""
+        query = sa.select(sa.func.max(tables.outbox.c.lane)).where(tables.outbox.c.mark > mark)
+        with self._engine.connect() as connection:
+            lane = connection.execute(query).scalar_one()
+        return None if lane is None else Lane(lane)
+
+    def is_waiting(self, lane: Lane, mark: int) -> bool:
+        """Whether a token of this lane or a better one waits that a writing after this one marked."""
+        table = tables.outbox
+        query = sa.select(sa.exists().where(table.c.lane <= int(lane), table.c.mark > mark))
+        with self._engine.connect() as connection:
+            return bool(connection.execute(query).scalar_one())
+
+    @property
     def entries(self) -> int:
         """How many entries are held, in whatever state."""
         return self._count(tables.entries)

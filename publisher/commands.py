@@ -56,10 +56,14 @@ publisher.add_command(approvers_group)
 @click.option("--sandbox", is_flag=True, help="A list of identities that were issued to nobody.")
 @click.option("--list-name", help="What agents know the list by; `court` or `sandbox` when left out.")
 @click.option("--book-url", help="SQLAlchemy URL of the book; a SQLite file in the directory when left out.")
-def init(directory: Path, *, sandbox: bool, list_name: str | None, book_url: str | None) -> None:
+@click.option(
+    "--epoch", default=1, show_default=True, type=click.IntRange(min=1),
+    help="Higher than before where the list was founded before and its keys are lost.",
+)  # fmt: skip
+def init(directory: Path, *, sandbox: bool, list_name: str | None, book_url: str | None, epoch: int) -> None:
     """Found a list: keys, an empty signed feed, a book, a token secret, the court's key, and a units file with it."""
     mode = Mode.SANDBOX if sandbox else Mode.LIVE
-    found(directory, Founding(list_name or ("sandbox" if sandbox else "court"), mode, book_url), _CLOCK())
+    found(directory, Founding(list_name or ("sandbox" if sandbox else "court"), mode, book_url, epoch), _CLOCK())
     click.echo(f"founded; carry {directory / 'keys' / 'offline'} to a safe, each key to a place of its own")
     click.echo(f"hand {directory / 'feed' / 'root.json'} and {directory / 'token.secret'} to the hosts of agents")
 

@@ -11,6 +11,7 @@ What to publish is decided elsewhere (`publisher.publish`, `publisher.folding`).
 
 from __future__ import annotations
 
+import datetime as dt
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -93,6 +94,12 @@ class Feed:
         """The signed instant of the last heartbeat, Unix seconds."""
         return self._in_force().as_of
 
+    @property
+    def expires(self) -> dict[str, dt.datetime]:
+        """Until when each role's metadata is accepted."""
+        roles = self._in_force()
+        return {signed.type: signed.expires for signed in (roles.targets, roles.snapshot, roles.timestamp)}
+
     def read(self, path: str) -> bytes:
         """A signed document, by its name in the listing."""
         return self._file(self._in_force().targets.targets[path]).read_bytes()
@@ -121,6 +128,10 @@ class Feed:
         self._roles.publish(files, {STATE_FIELD: _fields(state)}, now_s)
         for path in before.keys() & (left_out | added.keys()):
             self._retire(before[path], now_s)
+
+    def sign_anew(self, now_s: float) -> None:
+        """Sign all roles as they are under the keys of now. The caller holds the lock."""
+        self.replace({}, (), self.state, now_s)
 
     def heartbeat(self, now_s: float) -> None:
         """Vouch that nothing newer exists. The caller holds the lock."""

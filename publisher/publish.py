@@ -1,8 +1,8 @@
 """From the book's queue to the signed feed, one delta at a time.
 
 Rules:
-- Whatever eases leaves the queue first (the book's order), and the lock is let go after every delta, so that a lift
-  submitted later goes ahead of additions that still wait.
+- Whatever eases leaves the queue first (the book's order) and in deltas of its own, which are small and so in effect
+  sooner. The lock is let go after every delta, so that a lift submitted later goes ahead of additions that still wait.
 - The signed metadata is the truth. A crash between signing and marking leaves the book behind: what was signed is
   marked again. A book that is ahead (a first load, or a feed restored from an older backup) is published as a snapshot.
 - Digest and count of a delta are computed from the records that it replaces.
@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from publisher import emptying
 from publisher.feed import Feed
 from publisher.folding import make_room, publish_snapshot, write_snapshot
-from restriction.change import MAX_CHANGES_PER_DELTA, Change, Delta, Digest, ListState
+from restriction.change import MAX_CHANGES_PER_DELTA, Change, Delta, Digest, Lane, ListState
 from restriction.errors import GapError
 from restriction.folding import MAX_RECORD_BYTES_PER_DELTA
 from restriction.listing import approval_path
@@ -52,8 +52,14 @@ class Outbox(Protocol):
         """Take these changes out of the queue and into the published records, in one step. Doing it twice is once."""
 
 
-def publish_queued(book: Outbox, feed: Feed, digest_key: bytes, clock: Callable[[], float]) -> ListState:
-    """Sign whatever the book has queued; gives the newest signed state."""
+def publish_queued(
+    book: Outbox,
+    feed: Feed,
+    digest_key: bytes,
+    clock: Callable[[], float],
+    is_done: Callable[[], bool] = lambda: False,
+) -> ListState:
+    """Sign whatever the book has queued, or until `is_done` after a delta; gives the newest signed state."""
     with feed.lock():
         repair(book, feed, clock())
         if _is_first_load(book):
@@ -62,10 +68,8 @@ def publish_queued(book: Outbox, feed: Feed, digest_key: bytes, clock: Callable[
         make_room(feed, clock())
         with feed.lock():
             repair(book, feed, clock())
-            changes = _fitting(book.next_changes(MAX_CHANGES_PER_DELTA))
-            if not changes:
-                return feed.state
-            if not _publish_delta(book, feed, changes, digest_key, clock()):
+            changes = _fitting(_of_first_lane(book.next_changes(MAX_CHANGES_PER_DELTA)))
+            if not changes or not _publish_delta(book, feed, changes, digest_key, clock()) or is_done():
                 return feed.state
 
 
@@ -112,6 +116,11 @@ def _publish_whole(book: Outbox, feed: Feed, digest_key: bytes, now_s: float) ->
 def _publish_book(book: Outbox, feed: Feed, now_s: float) -> None:
     partitions = ((partition, dict(book.published_records(partition))) for partition in range(PARTITIONS))
     publish_snapshot(feed, write_snapshot(feed, book.state, partitions), now_s)
+
+
+def _of_first_lane(changes: Sequence[Change]) -> Sequence[Change]:
+    """Those that ease, if any does; else all."""
+    return [change for change in changes if change.lane is Lane.EASE] or changes
 
 
 def _fitting(changes: Sequence[Change]) -> Sequence[Change]:

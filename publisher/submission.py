@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import PurePath
 from typing import BinaryIO, Final
 
+from publisher.book import Book
 from publisher.csv_lines import CsvLines
 from publisher.duties import submitting
 from publisher.intake import Form
@@ -18,6 +20,7 @@ from publisher.lines import JsonLines
 from publisher.publish import publish_queued
 from publisher.report import Report
 from publisher.wiring import Publisher
+from restriction.change import Lane
 from restriction.errors import SettingError
 
 CSV_SUFFIX: Final = ".csv"
@@ -45,15 +48,24 @@ def form_of(publisher: Publisher, *, csv: bool) -> Form:
 def submit(publisher: Publisher, source: BinaryIO, form: Form, clock: Callable[[], float], report: Report) -> int:
     """Take the lines in and sign what they change; gives the version of the list that carries them.
 
-    A list in service is signed after every chunk, so that its lifts do not wait for the rest.
+    A list in service is signed after every chunk, so that its lifts do not wait for the rest, and no further than its
+    own last lane: lifts do not wait for what was submitted before them. A submission with nothing to sign, such as a
+    file that is submitted again, signs whatever waits.
     """
-    book, feed, intake = publisher.book, publisher.feed, publisher.intake
+    book, intake = publisher.book, publisher.intake
+    sign = partial(publish_queued, book, publisher.feed, publisher.keys.digest_key, clock)
     with submitting(publisher.directory):
+        since, state = book.newest_mark, None
         for rows in intake.chunks(source, _batch_id(source), clock, form):
             report.add(rows)
-            if book.state.count:
-                publish_queued(book, feed, publisher.keys.digest_key, clock)
-        return publish_queued(book, feed, publisher.keys.digest_key, clock).version
+            lane = book.lane_since(since)
+            if book.state.count and lane is not None:
+                state = sign(is_done=partial(_is_signed, book, lane, since))
+        return (state or sign()).version
+
+
+def _is_signed(book: Book, lane: Lane, since: int) -> bool:
+    return not book.is_waiting(lane, since)
 
 
 def _batch_id(source: BinaryIO) -> str:

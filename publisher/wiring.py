@@ -20,6 +20,7 @@ from publisher.budget import LIMITS
 from publisher.feed import Feed
 from publisher.folding import publish_snapshot, write_snapshot
 from publisher.intake import Intake
+from publisher.rotation import KeyRoom
 from publisher.second_signer import Bench
 from publisher.sign import OnlineSigners, create_keys, sign_root
 from restriction.change import DIGEST_BYTES, ListId, ListState
@@ -69,11 +70,15 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """What a list is founded with. Without `book_url` the book is a SQLite file in the directory."""
+    """What a list is founded with. Without `book_url` the book is a SQLite file in the directory.
+
+    A list that is founded again because its keys were lost has a later `epoch`, which agents are told by its root.
+    """
 
     list_name: str
     mode: Mode
     book_url: str | None = None
+    epoch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ def found(directory: Path, founding: Founding, now_s: float) -> None:
     if directory.exists() and any(directory.iterdir()):
         raise SettingError(f"{directory}: not empty; name a directory of its own for the list")
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    list_id = ListId(founding.list_name, founding.mode.value, 1)
+    list_id = ListId(founding.list_name, founding.mode.value, founding.epoch)
     secret = new_secret_text()
     state = ListState(list_id, 0, bytes(DIGEST_BYTES), 0, read_secrets(secret).current.key_id)
     file = (directory / "book.sqlite").absolute()
@@ -141,9 +146,18 @@ def opened(directory: Path) -> Iterator[Publisher]:
     except (OSError, orjson.JSONDecodeError) as error:
         raise SettingError(f"{directory}: no list was founded here; run `lintel publisher init --dir`") from error
     keys = token_secret.read(directory / "token.secret").current
-    feed = Feed(directory / "feed", OnlineSigners(directory / "keys"))
+    signers = OnlineSigners(directory / "keys")
+    signers.require_all()
+    feed = Feed(directory / "feed", signers)
     book = Book.open(written["book_url"])
     try:
         yield Publisher(directory, Mode(written["mode"]), keys, book, feed)
     finally:
         book.close()
+
+
+def key_room(directory: Path) -> KeyRoom:
+    """The keys of the court's side in this directory. Raises: SettingError when there is none."""
+    if not (directory / "publisher.json").exists():
+        raise SettingError(f"{directory}: no list was founded here; run `lintel publisher init --dir`")
+    return KeyRoom(directory, Feed(directory / "feed", OnlineSigners(directory / "keys")))

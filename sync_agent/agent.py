@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from liststore.base import Announcement
 from sync_agent.acknowledger import Acknowledger
@@ -28,6 +29,7 @@ from sync_agent.filters import FilterImages
 from sync_agent.report import Backlog
 
 _log = logging.getLogger(__name__)
+_WATCH_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Agent:
             asyncio.create_task(self._images.keep(lambda: self.in_service)),
             asyncio.create_task(self.acknowledger.run()),
             asyncio.create_task(self._applier.listen()),
+            asyncio.create_task(self._watch()),
         ]
         try:
             while not stop.is_set():
@@ -86,6 +89,13 @@ class Agent:
                 duty.cancel()
                 with suppress(asyncio.CancelledError):
                     await duty
+
+    async def _watch(self) -> None:
+        """Look for heartbeats during a pass too: a server may be so slow that it never comes to an end."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            self.alarms.heartbeat(self._copy.as_of)
+            self._tell()
 
     def _tell(self) -> None:
         """Say what is in service, what waits and what is wrong."""

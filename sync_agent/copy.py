@@ -70,7 +70,7 @@ class VerifiedCopy:
         self._directory = directory
         self._pinned = pinned
         self._clock = clock
-        self._timestamp = b""
+        self._timestamp: bytes | None = None
         self._doubted: ListState | None = None
         self._fold_above = MAX_DELTAS
         self.wants_snapshot = False

@@ -77,11 +77,19 @@ class FeedSource:
     @property
     def list_id(self) -> ListId:
         """The list that the root names. Raises: SettingError when it names none."""
-        try:
-            fields = Metadata[Root].from_bytes(self.root).signed.unrecognized_fields[LIST_FIELD]
-            return ListId(str(fields["name"]), str(fields["environment"]), int(fields["epoch"]))
-        except (DeserializationError, KeyError, TypeError, ValueError) as error:
-            raise SettingError("root file: it names no list; take feed/root.json of the publisher") from error
+        named = _named_by(self.root)
+        if named is None:
+            raise SettingError("root file: it names no list; take feed/root.json of the publisher")
+        return named
+
+
+def _named_by(root: bytes) -> ListId | None:
+    """The list that this root names; None when it names none."""
+    try:
+        fields = Metadata[Root].from_bytes(root).signed.unrecognized_fields[LIST_FIELD]
+        return ListId(str(fields["name"]), str(fields["environment"]), int(fields["epoch"]))
+    except (DeserializationError, KeyError, TypeError, ValueError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ class Held:
     version: int | None = None
     snapshot: int | None = None
     parameters: bytes | None = None
-    timestamp: bytes = b""
+    timestamp: bytes | None = None
     wants_snapshot: bool = False
 
 
@@ -131,7 +139,19 @@ class _CarefulUpdater(Updater):
     """An updater whose files survive a power loss whole, and that takes no metadata above its bound.
 
     python-tuf's own bounds hold only where the metadata before states no length.
+    Nor does it follow a root to another list, however well that is signed: that takes a newly pinned root.
     """
+
+    def __init__(self, directory: Path, url: str, transport: FetcherInterface, root: bytes) -> None:
+        self._pinned = _named_by(root)
+        super().__init__(str(directory), url, fetcher=transport, bootstrap=root)
+
+    def _persist_root(self, version: int, data: bytes) -> None:
+        if _named_by(data) != self._pinned:
+            raise RefusedListError(
+                "LIST_WRONG", f"root {version} names another list, environment or epoch; the last good list stays"
+            )
+        super()._persist_root(version, data)
 
     def _download_metadata(self, rolename: str, length: int, version: int | None = None) -> bytes:
         return super()._download_metadata(rolename, min(length, MAX_METADATA_BYTES[rolename]), version)
@@ -179,9 +199,7 @@ class FeedFetcher:
             return None if newest == held.timestamp else self._documents(self._refresh(), held)
 
     def _refresh(self) -> _Verified:
-        updater = _CarefulUpdater(
-            str(self._metadata), f"{self._url}/metadata/", fetcher=self._transport, bootstrap=self._root
-        )
+        updater = _CarefulUpdater(self._metadata, f"{self._url}/metadata/", self._transport, self._root)
         updater.refresh()
         sync_directory(self._metadata)  # the link to the newest root
         # The updater lists no targets, but what it has verified it leaves in its directory.

@@ -15,6 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ _PATIENCE_S: Final = 5.0
 _SLOW_PATIENCE_S: Final = 45.0
 _RECOVERY_S: Final = 20.0
 _MORE_PASSES: Final = 3
+_THREADS: Final = 64
 # What the agent lets a heartbeat be ahead of its clock, and a second.
 _AHEAD_S: Final = 11
 # An attack may cost what the largest document costs, not what the attacker sends (half a gigabyte).
@@ -103,6 +105,8 @@ async def play(attacks: Iterable[Attack], folder: Path, poll_s: float = POLL_S) 
 
     A stage that an attack left in disorder is not played on again.
     """
+    # Each agent that waits for a slow server holds a thread, and every stage has an agent and a court.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
     quick = [attack for attack in attacks if not attack.slow]
     slow = [attack for attack in attacks if attack.slow]
     rows = list(

@@ -10,6 +10,7 @@ import fnmatch
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -83,6 +84,7 @@ class Reply(BaseHTTPRequestHandler):
     server: RogueServer
     protocol_version = "HTTP/1.1"
     wbufsize = -1
+    is_last = False  # after a deed the connection ends, and says so where it says anything
 
     def do_GET(self) -> None:
         """Answer honestly, or do the deed."""
@@ -90,6 +92,7 @@ class Reply(BaseHTTPRequestHandler):
         self.server.asked.append(path)
         content, deed = self.server.content(path), self.server.deed(path)
         if deed is not None:
+            self.is_last = True
             deed(self, content or b"")
             self.close_connection = True
         elif content is None:
@@ -101,6 +104,8 @@ class Reply(BaseHTTPRequestHandler):
     def head(self, status: int, length: int | None, fields: Mapping[str, str] | None = None) -> None:
         """Begin an answer; without a length it lasts until the connection ends."""
         self.send_response(status)
+        if self.is_last:
+            self.send_header("Connection", "close")
         for name, value in (fields or {}).items():
             self.send_header(name, value)
         if length is not None:
@@ -202,6 +207,19 @@ DRIP_BODY: Final = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 15000\r\n\r\n", b" 
 DRIP_HEADERS: Final = drip(b"HTTP/1.1 200 OK\r\nX-More: ", b"x")
 DRIP_CHUNK_SIZE: Final = drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0")
 DRIP_CONTINUE: Final = drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def late(seconds: float) -> Deed:
+    """The honest answer, with headers dripped for so long before it that the reader may just bear it."""
+
+    def deed(reply: Reply, content: bytes) -> None:
+        reply.raw(b"HTTP/1.1 %s\r\nX-More: " % (b"200 OK" if content else b"404 Not Found"))
+        ends_s = time.monotonic() + seconds
+        while time.monotonic() < ends_s and reply.pause(0.5):
+            reply.raw(b"x")
+        reply.raw(b"\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(content), content))
+
+    return deed
 
 
 def half_open(before: bytes) -> Deed:

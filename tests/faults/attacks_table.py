@@ -143,6 +143,14 @@ def _transport() -> list[Attack]:
         Attack("dripped chunk", slow, _NETWORK, _on(_CHUNK, server.DRIP_BODY), away, slow=True),
         Attack("dripped headers", slow, _NETWORK, _on(_TIMESTAMP, server.DRIP_HEADERS), away, slow=True),
         Attack("dripped size of an HTTP chunk", slow, _NETWORK, _on(_DELTA, server.DRIP_CHUNK_SIZE), away, slow=True),
+        Attack(
+            "every answer as slow as is borne",
+            slow,
+            _NETWORK,
+            _on("[mt]*", server.late(9.0)),
+            ("LIST_FROZEN",),
+            slow=True,
+        ),
         Attack("dripped 100 Continue", slow, _NETWORK, _on(_TIMESTAMP, server.DRIP_CONTINUE), away, slow=True),
     ]
 

@@ -119,16 +119,17 @@ def _told_apart(calls: Sequence[Call]) -> list[Call]:
 
 
 def _kill(bench: Bench, call: Call) -> None:
-    bench.world.reset(bench.server)
-    pid = bench.children.start(replace(job(bench.world), is_held=True))
-    tracing.await_held(pid)
-    with tracing.injected(pid, call, "signal=KILL", Path(os.devnull)):
-        ending = bench.children.ended()
-    if ending.signal == signal.SIGKILL:
-        bench.tally.kills[call.name] += 1
-    else:
-        bench.tally.unreached += 1
-    recover(bench, f"killed at {call}")
+    for _ in range(_TRIES):
+        bench.world.reset(bench.server)
+        pid = bench.children.start(replace(job(bench.world), is_held=True))
+        tracing.await_held(pid)
+        with tracing.injected(pid, call, "signal=KILL", Path(os.devnull)):
+            ending = bench.children.ended()
+        if ending.signal == signal.SIGKILL:
+            bench.tally.kills[call.name] += 1
+            recover(bench, f"killed at {call}")
+            return
+    bench.tally.unreached += 1
 
 
 def _fail_all(bench: Bench, name: str, calls: Sequence[Call], stride: int) -> dict[str, Any]:

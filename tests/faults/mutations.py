@@ -8,7 +8,8 @@ decoding, canary, the rules of the trusted list, and the digest.
 An input is ACCEPTED when anything is put in service (a record, the state, the parameters, the vouched instant) that
 differs from what the honest court signed. Inputs that come out exactly as the court signed are counted as SAME: their
 bytes differ and their meaning does not, for instance by a space between two JSON values, or by the order of writing.
-Parameters have no digest: ones that are signed for real and well formed count as the court's own and are not mutated.
+Two things have nothing behind the signatures that could contradict them, so whoever signs them for real is the court,
+and they are not mutated there: a vouched instant, and which parameters there are (without any, the last ones stay).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from restriction.listing import PARAMETERS_PATH
 from tests.faults.attacks import silence
 from tests.faults.attacks_keys import Overlay
 from tests.faults.mutations_feeds import DELTA, SNAPSHOT, Feeds, Resigner, feeds, packed, plain
@@ -91,10 +93,11 @@ class Mutants:
 
     def differs(self, family: Family, number: int) -> bool:
         """Whether this mutant is another row of bytes; two equal neighbours swapped are not."""
-        if family.kind not in BYTEWISE:
+        if family.name in _ROLES:
             return True
         raw = self._feeds.document(family.way, family.name)[1]
-        raw = raw if family.layer == "wire" else plain(raw)
+        if family.layer == "signed":
+            raw = plain(raw)
         return self._mutant(family, raw, number) != raw
 
     def overlay(self, family: Family, number: int) -> Overlay:
@@ -145,11 +148,12 @@ class Mutants:
             yield from mutants if family.layer == "signed" else map(packed, mutants)
 
     def _trees(self, family: Family) -> Iterator[Any]:
-        """Trees of a role. What only says another instant, signed for real, is the court's to say."""
+        """Trees of a role, but for what nothing under the signatures could contradict: see the top."""
         tree = self._resigners[family.way].tree(family.name)
         for changed in trees(tree):
-            as_of = changed.get("as_of") if isinstance(changed, dict) else None
-            if type(as_of) is not int or as_of == tree.get("as_of"):
+            as_of = changed.get("as_of")
+            drops_parameters = isinstance(changed.get("targets"), dict) and PARAMETERS_PATH not in changed["targets"]
+            if (type(as_of) is not int or as_of == tree["as_of"]) and not (drops_parameters and changed["targets"]):
                 yield changed
 
     def _others(self, raw: bytes) -> list[bytes]:

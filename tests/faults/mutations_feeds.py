@@ -18,6 +18,7 @@ import zstandard
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from publisher.sign import ROOT_KEYS, ROOT_THRESHOLD
+from restriction.change import Lane
 from restriction.envelope import decode_snapshot, describe_chunk, encode_snapshot
 from restriction.listing import Step, snapshot_directory, snapshot_path
 from restriction.measures import Measure
@@ -58,7 +59,9 @@ def feeds(folder: Path, clock: Callable[[], float]) -> Feeds:
     court.publish(listed(_LISTED.stop))
     _settle(court, 1)
     before, records = _files(court), dict(court.book.records)
-    court.publish(*map(lifted, _LISTED[:3]), *(listed(person, _AIR) for person in _LISTED[3:5]), listed(99))
+    changes = (*map(lifted, _LISTED[:3]), *(listed(person, _AIR) for person in _LISTED[3:5]), listed(99))
+    # In one lane, so that one delta has them all.
+    court.publish(*(replace(change, lane=Lane.EASE) for change in changes))
     _settle(court, 2)
     by_delta = _files(court)
     # Two signatures, none of which can be missed.

@@ -11,6 +11,7 @@ from liststore.base import Announcement, Generation
 from liststore.wiring import open_writer
 from restriction.errors import StoreUnavailableError
 from restriction.filter import ListFilter
+from sync_agent.fetcher import FeedSource
 from sync_agent.filters import FilterImages
 from sync_agent.loader import bucket_bits_for
 from sync_agent.report import read_report
@@ -18,6 +19,7 @@ from sync_agent.spares import Spares
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.list_publisher import KEYS, ListPublisher, lifted, listed, token_of
+from tests.faults.attacks_server import half_open, serving
 
 
 async def test_a_running_agent_follows_and_stops_when_told(court: ListPublisher, host: AgentHost) -> None:
@@ -30,6 +32,26 @@ async def test_a_running_agent_follows_and_stops_when_told(court: ListPublisher,
     stop.set()
     await running
     assert read_report(host.directory / "status.json", 0.0)["list"]["version"] == 3
+
+
+async def test_a_server_that_never_comes_to_an_end_cannot_hide_a_frozen_list(
+    court: ListPublisher, host: AgentHost, clock: FakeClock
+) -> None:
+    agent = host.start()
+    await agent.sync_once()
+    with serving(court.directory / "feed") as server:
+        server.deeds["*"] = half_open(b"")
+        host.source = FeedSource(server.url, court.root)
+        agent, stop = host.start(), asyncio.Event()
+        running = asyncio.create_task(agent.run(stop, interval_s=0.001))
+        while not server.asked:  # noqa: ASYNC110 watched from outside
+            await asyncio.sleep(0.001)
+        while alarms_of(agent) != ["LIST_FROZEN"]:
+            assert alarms_of(agent) == []
+            clock.advance(0.3)
+            await asyncio.sleep(0.01)
+        stop.set()
+    await running
 
 
 async def _image(host: AgentHost, announced: Announcement) -> ListFilter:

@@ -80,6 +80,16 @@ async def test_an_endless_delta_is_oversized(agent: Agent, court: ListPublisher)
     assert alarms_of(agent) == ["LIST_OVERSIZED"]
 
 
+@pytest.mark.usefixtures("agent")
+async def test_an_empty_timestamp_is_forged_for_an_agent_that_has_just_started_too(
+    court: ListPublisher, host: AgentHost
+) -> None:
+    (court.metadata / "timestamp.json").write_bytes(b"")
+    again = host.start()
+    await again.sync_once()
+    assert alarms_of(again) == ["LIST_FORGED"]
+
+
 async def test_an_endless_timestamp_is_oversized(agent: Agent, court: ListPublisher) -> None:
     (court.metadata / "timestamp.json").write_bytes(b" " * 1_000_000)
     await agent.sync_once()

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from publisher.commands import publisher
 from publisher.wiring import opened
+from restriction.change import Lane
 from sandbox.stage import PARAMETERS
 from tests.fakes.court import NAME, NUMBER, Json, list_line
 from tests.fakes.court_files import csv_rows, json_lines
@@ -91,3 +92,17 @@ def test_a_report_tells_no_name_and_no_number(signed: Desk) -> None:
     assert len(json.loads(told)["rejected"]) == len(bad)
     assert NUMBER not in told
     assert NAME not in told
+
+
+def test_a_lift_returns_before_additions_that_waited_are_signed(signed: Desk) -> None:
+    signed.report("-", typed=json_lines(list_line()))
+    with opened(signed.directory) as court, court.book.writing() as writing:
+        writing.mark({number.to_bytes(16, "big"): Lane.BURDEN for number in range(2_500)})
+    lift = {key: list_line()[key] for key in ("issued_at", "effective_at", "issuer", "legal_basis")} | {
+        "event_id": "lift", "type": "LIFT", "entry_id": list_line()["entry"]["entry_id"],
+        "ground": "PERFORMED", "ground_at": "2026-05-14",
+    }  # fmt: skip
+
+    assert signed.report("-", typed=json_lines(lift))["version"] == 2
+    with opened(signed.directory) as court:
+        assert court.book.waiting == 501  # those that the first draw did not look at

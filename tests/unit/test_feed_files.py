@@ -51,7 +51,7 @@ def test_keys_are_for_their_owner_alone(court: ListPublisher) -> None:
 def test_a_key_that_is_gone_is_named(court: ListPublisher) -> None:
     (court.directory / "keys" / "online" / "targets.pem").unlink()
     with pytest.raises(SettingError, match=r"targets\.pem"):
-        OnlineSigners(court.directory / "keys")
+        OnlineSigners(court.directory / "keys").require_all()
 
 
 def test_a_heartbeat_vouches_for_the_same_list_later(court: ListPublisher, clock: FakeClock) -> None:
