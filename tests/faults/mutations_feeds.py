@@ -32,7 +32,8 @@ DELTA: Final = Step(2, 3).path
 _LIFE: Final = dt.timedelta(days=1)
 _LISTED: Final = range(1, 13)
 _AIR: Final = 1 << Measure.AIR
-_SETTLED: Final = Parameters.parse(Path("sandbox/parameters.yaml").read_text(encoding="utf-8"))
+_PARAMETERS: Final = Path(__file__).parents[2] / "sandbox" / "parameters.yaml"
+_SETTLED: Final = Parameters.parse(_PARAMETERS.read_text(encoding="utf-8"))
 WAYS: Final = ("delta", "snapshot", "root")
 
 
