@@ -68,18 +68,19 @@ def publish_queued(
         make_room(feed, clock())
         with feed.lock():
             repair(book, feed, clock())
-            changes = _fitting(_of_first_lane(book.next_changes(MAX_CHANGES_PER_DELTA)))
-            if not changes or not _publish_delta(book, feed, changes, digest_key, clock()) or is_done():
+            drawn = book.next_changes(MAX_CHANGES_PER_DELTA)
+            if not drawn or not _publish_delta(book, feed, drawn, digest_key, clock()) or is_done():
                 return feed.state
 
 
-def _publish_delta(book: Outbox, feed: Feed, changes: Sequence[Change], digest_key: bytes, now_s: float) -> bool:
-    """Sign these changes as one delta, all but the one that would empty a live list; whether anything was signed."""
-    after, with_it = _after(book, changes, digest_key), {}
+def _publish_delta(book: Outbox, feed: Feed, drawn: Sequence[Change], digest_key: bytes, now_s: float) -> bool:
+    """Sign those of the drawn changes that go first, but for one that would empty a live list; whether any went."""
+    changes, with_it = _fitting(_of_first_lane(drawn)), {}
+    after = _after(book, changes, digest_key)
     if emptying.needs_approval(book.state, after):
         approval = emptying.approval(feed, after.version)
         if approval is None:
-            changes = emptying.sparing_last(changes, book.published([change.token for change in changes]))
+            changes = _without_emptying(book, changes, drawn, digest_key)
             after = _after(book, changes, digest_key)
         else:
             with_it = {approval_path(after.version): approval}
@@ -88,6 +89,15 @@ def _publish_delta(book: Outbox, feed: Feed, changes: Sequence[Change], digest_k
         feed.publish_delta(delta, now_s, with_it)
         book.mark_published(changes, delta.after)
     return bool(changes)
+
+
+def _without_emptying(
+    book: Outbox, changes: Sequence[Change], drawn: Sequence[Change], digest_key: bytes
+) -> Sequence[Change]:
+    """What goes in place of changes that empty the list: all but the last record's, or else all that was drawn."""
+    spared = emptying.sparing_last(changes, book.published([change.token for change in changes]))
+    together = spared or _fitting(drawn)
+    return () if emptying.needs_approval(book.state, _after(book, together, digest_key)) else together
 
 
 def repair(book: Outbox, feed: Feed, now_s: float) -> None:
