@@ -91,15 +91,6 @@ def _publish_delta(book: Outbox, feed: Feed, drawn: Sequence[Change], digest_key
     return bool(changes)
 
 
-def _without_emptying(
-    book: Outbox, changes: Sequence[Change], drawn: Sequence[Change], digest_key: bytes
-) -> Sequence[Change]:
-    """What goes in place of changes that empty the list: all but the last record's, or else all that was drawn."""
-    spared = emptying.sparing_last(changes, book.published([change.token for change in changes]))
-    together = spared or _fitting(drawn)
-    return () if emptying.needs_approval(book.state, _after(book, together, digest_key)) else together
-
-
 def repair(book: Outbox, feed: Feed, now_s: float) -> None:
     """Make book and feed agree after a crash between signing and marking. The caller holds the lock."""
     signed = feed.state
@@ -137,6 +128,15 @@ def _fitting(changes: Sequence[Change]) -> Sequence[Change]:
     """As many of the changes, from the first, as one delta may hold; at least one."""
     sizes = accumulate(len(change.record) for change in changes)
     return changes[: max(1, sum(1 for _ in takewhile(lambda size: size <= MAX_RECORD_BYTES_PER_DELTA, sizes)))]
+
+
+def _without_emptying(
+    book: Outbox, changes: Sequence[Change], drawn: Sequence[Change], digest_key: bytes
+) -> Sequence[Change]:
+    """What goes in place of changes that empty the list: all but the last record's, or else all that was drawn."""
+    spared = emptying.sparing_last(changes, book.published([change.token for change in changes]))
+    together = spared or _fitting(drawn)
+    return () if emptying.needs_approval(book.state, _after(book, together, digest_key)) else together
 
 
 def _after(book: Outbox, changes: Sequence[Change], digest_key: bytes) -> ListState:
