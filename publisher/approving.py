@@ -15,7 +15,9 @@ from rich.table import Table
 from publisher import approvers, emptying
 from publisher.approvers import Statement
 from publisher.duties import submitting
+from publisher.passphrases import opener, passphrase_option
 from publisher.publish import publish_queued
+from publisher.roots import SafeKey
 from publisher.second_signer import WaitingBatch
 from publisher.wiring import Publisher, opened
 from restriction.errors import SettingError
@@ -60,16 +62,19 @@ def list_approvers(directory: Path) -> None:
 @click.option(
     "--key", "key_file", type=click.Path(path_type=Path, exists=True), required=True, help="Your private key."
 )
+@passphrase_option
 @click.option("--reject", is_flag=True, help="Drop what waits; the record of what was submitted stays.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def approve(directory: Path, batch: str, key_file: Path, *, reject: bool, yes: bool) -> None:
+def approve(  # noqa: PLR0913 - one parameter per option is click's way
+    directory: Path, batch: str, key_file: Path, *, passphrase_file: Path | None, reject: bool, yes: bool
+) -> None:
     """Approve a batch that waits, by its id as `status` shows it, and sign it into the feed.
 
     EMPTY in place of a batch approves that the list loses its last record; it takes two root keys, one after the other.
     """
     with opened(directory) as court, submitting(directory):
         if batch == EMPTY:
-            _approve_empty(court, key_file, yes=yes)
+            _approve_empty(court, SafeKey.read(key_file, opener(passphrase_file)), yes=yes)
             return
         _publish(court)  # an approval that was cut short
         waiting = court.bench.find(batch)
@@ -82,14 +87,14 @@ def approve(directory: Path, batch: str, key_file: Path, *, reject: bool, yes: b
         click.echo(f"{signed.approver} {statement.decision}s {waiting.batch_id}; list version {_publish(court)}")
 
 
-def _approve_empty(court: Publisher, key_file: Path, *, yes: bool) -> None:
+def _approve_empty(court: Publisher, safe: SafeKey, *, yes: bool) -> None:
     with court.feed.lock():
         if not emptying.is_pending(court.book, court.feed):
             raise SettingError("EMPTY: no last record of a live list waits; see `lintel publisher status`")
         click.echo("after this the list restricts nobody")
         if not yes:
             click.confirm("approve the empty list?", abort=True)
-        given, needed = emptying.sign(court.feed, key_file)
+        given, needed = emptying.sign(court.feed, safe)
     click.echo(f"{given} of {needed} root keys approve; list version {_publish(court)}")
 
 

@@ -24,9 +24,12 @@ def duties(publisher: Publisher, clock: Callable[[], float]) -> tuple[Duty, ...]
         with alone(publisher.directory) as nobody_submits:
             if nobody_submits:
                 publisher.bench.settle_abandoned(clock())
-            # What a submitter left behind when it died may be a lift: only a first load waits, to become one snapshot.
-            if book.waiting and (nobody_submits or book.state.count):
+            # A first load waits for its submitter's end, to become one snapshot.
+            if nobody_submits and not book.state.count and book.waiting:
                 publish_queued(book, feed, publisher.keys.digest_key, clock)
+        # A list in service is signed while others submit: whoever brings a lift must not wait for a long queue.
+        if book.state.count and book.waiting:
+            publish_queued(book, feed, publisher.keys.digest_key, clock)
 
     def clear_up() -> None:
         book.sweep(clock())

@@ -12,10 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from securesystemslib.signer import CryptoSigner
-
 from publisher.feed import Feed
+from publisher.roots import SafeKey
 from restriction.change import Change, Lane, ListState
 from restriction.easing import idle
 from restriction.emptying import Emptying, decode_approval, encode_approval, is_approved
@@ -62,29 +60,21 @@ def approval(feed: Feed, version: int) -> bytes | None:
     return encode_approval(signatures) if approved else None
 
 
-def sign(feed: Feed, key_file: Path) -> tuple[int, int]:
+def sign(feed: Feed, safe: SafeKey) -> tuple[int, int]:
     """Add this root key's signature for the next version; how many there are, and how many it takes.
 
     The caller holds the feed's lock. Raises: SettingError when it is no root key.
     """
     version, root = feed.state.version + 1, feed.root
-    signer = _signer(key_file)
     role = root.roles["root"]
-    if signer.public_key.keyid not in role.keyids:
-        raise SettingError(f"{key_file}: not a root key of this list; an empty list takes {role.threshold} of these")
-    signature = signer.sign(Emptying(feed.list_id, version).to_bytes())
+    if safe.signer.public_key.keyid not in role.keyids:
+        raise SettingError(f"{safe.path}: not a root key of this list; an empty list takes {role.threshold} of these")
+    signature = safe.signer.sign(Emptying(feed.list_id, version).to_bytes())
     signatures = _collected(feed, version) | {signature.keyid: signature.signature}
     path = _path(feed, version)
     path.parent.mkdir(exist_ok=True)
     replace_file(path, encode_approval(signatures))
     return len(signatures), role.threshold
-
-
-def _signer(key_file: Path) -> CryptoSigner:
-    try:
-        return CryptoSigner(load_pem_private_key(key_file.read_bytes(), None))
-    except (OSError, ValueError, TypeError) as error:
-        raise SettingError(f"{key_file}: no root key can be read from it") from error
 
 
 def _collected(feed: Feed, version: int) -> dict[str, str]:

@@ -20,13 +20,16 @@ from rich.table import Table
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Root
 
-from publisher.key_files import Passphrases, new_key, read_key, short, write_key
+from publisher.key_files import new_key, short, write_key
 from publisher.key_listing import KeyListing, key_listing
+from publisher.passphrases import opener, passphrase_option
+from publisher.publish import MAX_OVERTAKEN
+from publisher.publish import overtake as signed_above
 from publisher.roots import SafeKey
 from publisher.rotation import Draft, KeyRoom
 from publisher.rotation import rotate as rotate_online
 from publisher.sign import ONLINE_ROLES
-from publisher.wiring import key_room
+from publisher.wiring import key_room, opened
 from restriction.errors import SettingError
 
 _CLOCK: Final = time.time  # noqa: TID251 - an edge
@@ -36,15 +39,12 @@ _directory = click.option(
     "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True,
     help="The directory of the list.",
 )  # fmt: skip
-_passphrases = click.option(
-    "--passphrase-file", type=_FILE, help="Passphrases, one a line; asked for on the terminal when left out."
-)
 
 
 def _signed_by_safes(command: _Command) -> _Command:
     for option in (
         click.option("--dry-run", is_flag=True, help="Say what would be signed, and change nothing."),
-        _passphrases,
+        passphrase_option,
         click.option(
             "--with", "safes", type=_FILE, multiple=True,
             help="A root key out of its safe; repeat it. Those in keys/offline when left out.",
@@ -119,10 +119,10 @@ def rotate(  # noqa: PLR0913 - one parameter per option is click's way
     is_root = roles == (Root.type,)
     if is_root != bool(replace and new_file) or (not is_root and (Root.type in roles or replace or new_file)):
         raise click.UsageError("root is rotated alone, with --replace KEY and --new FILE; other roles without them")
-    room, secrets = key_room(directory), _opener(passphrase_file)
+    room, secrets = key_room(directory), opener(passphrase_file)
     brought = room.brought(safes, secrets)
     if replace and new_file:
-        fresh = SafeKey(new_file, CryptoSigner(read_key(new_file, secrets)))
+        fresh = SafeKey.read(new_file, secrets)
         draft = _change_root(room, lambda: room.draft_replacement(replace, fresh, brought, _CLOCK()), dry_run=dry_run)
         _say(draft, "this key is replaced already; nothing to sign", dry_run=dry_run)
         return
@@ -141,9 +141,19 @@ def rotate(  # noqa: PLR0913 - one parameter per option is click's way
 def renew(directory: Path, *, safes: tuple[Path, ...], passphrase_file: Path | None, dry_run: bool) -> None:
     """Sign the root anew with the same keys and a later expiry."""
     room = key_room(directory)
-    brought = room.brought(safes, _opener(passphrase_file))
+    brought = room.brought(safes, opener(passphrase_file))
     draft = _change_root(room, lambda: room.draft_renewal(brought, _CLOCK()), dry_run=dry_run)
     _say(draft, "the root was renewed within the last day; nothing to sign", dry_run=dry_run)
+
+
+@keys.command()
+@_directory
+@click.argument("version", type=click.IntRange(min=1, max=MAX_OVERTAKEN))
+def overtake(directory: Path, version: int) -> None:
+    """Sign the list as it is above VERSION, which a thief of all online keys had put in service; rotate them first."""
+    with opened(directory) as court:
+        state = signed_above(court.book, court.feed, version, _CLOCK())
+    click.echo(f"list version {state.version}: {state.count} records")
 
 
 def _change_root(room: KeyRoom, drafted: Callable[[], Draft | None], *, dry_run: bool) -> Draft | None:
@@ -169,16 +179,6 @@ def _say(draft: Draft | None, otherwise: str, *, dry_run: bool) -> None:
         click.echo(f"{role}: {short(gone)} {would}revoked, {name} in its place")
     if draft.made:
         click.echo(f"targets, snapshot and timestamp {would}signed anew")
-
-
-def _opener(file: Path | None) -> Passphrases:
-    """Where passphrases of existing keys come from."""
-    if file is not None:
-        lines = file.read_bytes().splitlines()
-        return lambda _: lines
-    if sys.stdin.isatty():
-        return lambda path: [click.prompt(f"Passphrase of {path}", hide_input=True, err=True).encode()]
-    return lambda _: []
 
 
 def _chosen(key_file: Path, file: Path | None) -> bytes:

@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, takewhile
 from typing import Final, Protocol
 
@@ -19,13 +20,15 @@ from publisher import emptying
 from publisher.feed import Feed
 from publisher.folding import make_room, publish_snapshot, write_snapshot
 from restriction.change import MAX_CHANGES_PER_DELTA, Change, Delta, Digest, Lane, ListState
-from restriction.errors import GapError
+from restriction.errors import GapError, SettingError
 from restriction.folding import MAX_RECORD_BYTES_PER_DELTA
 from restriction.listing import approval_path
 
 # A list that begins with more than this is read faster as a snapshot; one in service keeps its lock free for lifts.
 SNAPSHOT_BACKLOG: Final = 100_000
 PARTITIONS: Final = 256
+# Versions have 18 digits at most; above a tenth of that a list is founded again.
+MAX_OVERTAKEN: Final = 10**17
 
 
 class Outbox(Protocol):
@@ -89,6 +92,20 @@ def _publish_delta(book: Outbox, feed: Feed, drawn: Sequence[Change], digest_key
         feed.publish_delta(delta, now_s, with_it)
         book.mark_published(changes, delta.after)
     return bool(changes)
+
+
+def overtake(book: Outbox, feed: Feed, version: int, now_s: float) -> ListState:
+    """Sign the list as it is above a version that a thief had put in service; a crash on the way is repaired as ever.
+
+    Raises: SettingError when the list is above that version.
+    """
+    with feed.lock():
+        repair(book, feed, now_s)
+        if version < book.state.version:
+            raise SettingError(f"{version}: the list is at {book.state.version}, so agents that are at this one follow")
+        book.mark_published((), replace(book.state, version=version + 1))
+        repair(book, feed, now_s)
+        return feed.state
 
 
 def repair(book: Outbox, feed: Feed, now_s: float) -> None:

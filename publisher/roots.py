@@ -19,7 +19,7 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Key, Metadata, Root
 
-from publisher.key_files import short
+from publisher.key_files import Passphrases, read_key, short
 from publisher.sign import ROOT_LIFE, instant
 from restriction.errors import SettingError
 from settings.files import replace_file
@@ -31,6 +31,11 @@ class SafeKey:
 
     path: Path
     signer: CryptoSigner = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path, passphrases: Passphrases = lambda _: []) -> SafeKey:
+        """The key of this file. Raises: SettingError."""
+        return cls(path, CryptoSigner(read_key(path, passphrases)))
 
 
 @dataclass(frozen=True, slots=True)

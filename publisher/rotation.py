@@ -84,7 +84,7 @@ class KeyRoom:
     def brought(self, files: Sequence[Path], passphrases: Passphrases = lambda _: []) -> tuple[SafeKey, ...]:
         """Root keys from these files, or else from wherever `init` left them. Raises: SettingError."""
         paths = files or sorted((self.keys / "offline").glob("*.pem"))
-        return tuple(SafeKey(path, CryptoSigner(read_key(path, passphrases))) for path in paths)
+        return tuple(SafeKey.read(path, passphrases) for path in paths)
 
     def draft_rotation(self, roles: Sequence[str], safes: Sequence[SafeKey], now_s: float) -> Draft:
         """A root that names a fresh key for each of these roles; no file left by a crash is trusted to be fresh."""

@@ -10,6 +10,7 @@ import pytest
 
 from publisher import emptying
 from publisher.publish import publish_queued
+from publisher.roots import SafeKey
 from restriction.change import DIGEST_BYTES, ListId
 from restriction.errors import SettingError
 from restriction.record import decode
@@ -52,7 +53,7 @@ def root_key(court: ListPublisher, number: int) -> Path:
 
 def approve(court: ListPublisher, *numbers: int) -> None:
     for number in numbers:
-        emptying.sign(court.feed, root_key(court, number))
+        emptying.sign(court.feed, SafeKey.read(root_key(court, number)))
     publish_queued(court.book, court.feed, KEYS.digest_key, court.clock)
 
 
@@ -101,7 +102,7 @@ def test_two_root_keys_empty_the_list(court: ListPublisher) -> None:
 
 def test_an_approval_is_for_one_version(court: ListPublisher) -> None:
     court.publish(lifted(1), lifted(2))
-    emptying.sign(court.feed, root_key(court, 1))
+    emptying.sign(court.feed, SafeKey.read(root_key(court, 1)))
     court.publish(listed(3))
     court.publish(lifted(3))
 
@@ -114,7 +115,7 @@ def test_an_online_key_is_no_root_key(court: ListPublisher) -> None:
     court.publish(lifted(1), lifted(2))
 
     with pytest.raises(SettingError, match="not a root key"):
-        emptying.sign(court.feed, court.directory / "keys" / "online" / "targets.pem")
+        emptying.sign(court.feed, SafeKey.read(court.directory / "keys" / "online" / "targets.pem"))
 
 
 def test_a_listing_that_comes_meanwhile_lets_the_last_record_go(court: ListPublisher) -> None:
@@ -180,7 +181,7 @@ async def test_an_agent_refuses_an_empty_list_after_its_own_copy_was_damaged(
 async def test_an_approval_of_another_version_does_not_help(court: ListPublisher, host: AgentHost) -> None:
     agent = await synced(host)
     for number in (1, 2):
-        emptying.sign(court.feed, root_key(court, number))
+        emptying.sign(court.feed, SafeKey.read(root_key(court, number)))
     state = court.feed.state
     approval = emptying.approval(court.feed, state.version + 1)
     assert approval is not None

@@ -19,6 +19,7 @@ from tuf.api.metadata import Root, Timestamp
 
 from publisher.feed import Feed
 from publisher.key_files import new_key, read_key, write_key
+from publisher.publish import overtake
 from publisher.roots import SafeKey
 from publisher.rotation import KeyRoom, rotate
 from publisher.sign import ONLINE_ROLES, ROOT_KEYS, OnlineSigners
@@ -27,7 +28,7 @@ from restriction.listing import LIST_FIELD
 from sync_agent.fetcher import FeedSource
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.clock import FakeClock
-from tests.fakes.list_publisher import ListPublisher, listed
+from tests.fakes.list_publisher import ListPublisher, lifted, listed, token_of
 from tests.faults.attacks_keys import Thief, all_online
 
 FAST_FORWARD = 10**9
@@ -84,7 +85,7 @@ def room_of(court: ListPublisher) -> KeyRoom:
 def safes(court: ListPublisher, *names: str) -> tuple[SafeKey, ...]:
     """Root keys out of their safes; the first two unless named."""
     paths = [court.directory / "keys" / "offline" / f"{name}.pem" for name in names or ROOT_KEYS[:2]]
-    return tuple(SafeKey(path, CryptoSigner(read_key(path))) for path in paths)
+    return tuple(SafeKey.read(path) for path in paths)
 
 
 def turn(court: ListPublisher, *roles: str) -> None:
@@ -102,7 +103,7 @@ def replaced_root_key(court: ListPublisher, name: str, into: Path) -> None:
     """Put a fresh root key in the place of the one in this file, which is moved away."""
     room, old = room_of(court), court.directory / "keys" / "offline" / f"{name}.pem"
     write_key(into, new_key())
-    fresh = SafeKey(into, CryptoSigner(read_key(into)))
+    fresh = SafeKey.read(into)
     key_id = CryptoSigner(read_key(old)).public_key.keyid
     others = [other for other in ROOT_KEYS if other != name][:2]
     with room.feed.lock():
@@ -112,7 +113,7 @@ def replaced_root_key(court: ListPublisher, name: str, into: Path) -> None:
     into.replace(old)
 
 
-@pytest.mark.parametrize("roles", [*((role,) for role in ONLINE_ROLES), ONLINE_ROLES], ids="-".join)
+@pytest.mark.parametrize("roles", [("timestamp",), ONLINE_ROLES], ids="-".join)
 async def test_no_pass_is_refused_while_a_role_is_rotated_and_every_write_may_be_the_last(
     court: ListPublisher, host: AgentHost, roles: tuple[str, ...]
 ) -> None:
@@ -128,14 +129,15 @@ async def test_no_pass_is_refused_while_a_role_is_rotated_and_every_write_may_be
             break
         except Killed:
             deaths += 1
-        await agent.sync_once()
-        assert alarms_of(agent) == [], deaths
+        for following in (agent, host.start()):  # one that knows the timestamp, and one that reads everything
+            await following.sync_once()
+            assert alarms_of(following) == [], deaths
         court.publish(listed(deaths + 1))
         await agent.sync_once()
         assert alarms_of(agent) == [], deaths
         assert agent.in_service is not None
         assert agent.in_service.state == court.feed.state
-    assert deaths > 5 * len(roles) / len(roles)
+    assert deaths > 5
     assert room_of(court).begun == ()
     court.heartbeat()
     await agent.sync_once()
@@ -370,6 +372,40 @@ async def test_the_publisher_that_serves_meanwhile_signs_on_with_the_fresh_keys(
         await agent.sync_once()
         assert alarms_of(agent) == []
     assert all_online(court).in_force()[0].version > 1
+
+
+async def test_agents_driven_to_a_forged_version_come_back_when_the_court_signs_above_it(
+    court: ListPublisher, host: AgentHost, tmp_path: Path
+) -> None:
+    """Whoever stole all online keys took back a lift, whose digest they knew; no rotation alone lets agents return."""
+    court.publish(listed(1), listed(2))
+    before = court.feed.state
+    court.publish(lifted(1))
+    after = court.feed.state
+    agent = host.start()
+    await agent.sync_once()
+    honest = court.photograph()
+    court.sign_delta(after.version, replace(before, version=FAST_FORWARD), listed(1))
+    await agent.sync_once()
+    assert set(await host.stored()) == {token_of(1), token_of(2)}
+    court.replay(honest)
+    turn(court, *ONLINE_ROLES)
+    await agent.sync_once()
+    assert alarms_of(agent) == ["LIST_ROLLBACK"]
+
+    state = overtake(court.book, court.feed, FAST_FORWARD, court.clock())
+    assert state == replace(after, version=FAST_FORWARD + 1)
+    newcomer = AgentHost(host.source, tmp_path / "newcomer", host.clock)
+    for machine in (host, newcomer):
+        following = machine.start()
+        await following.sync_once()
+        assert alarms_of(following) == []
+        assert set(await machine.stored()) == {token_of(2)}
+    court.publish(listed(3))
+    await agent.sync_once()
+    assert alarms_of(agent) == []
+    with pytest.raises(SettingError):
+        overtake(court.book, court.feed, FAST_FORWARD, court.clock())
 
 
 async def test_a_list_driven_beyond_the_courts_versions_goes_on_in_the_next_epoch(

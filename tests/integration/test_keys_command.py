@@ -173,6 +173,15 @@ def test_a_key_that_is_not_a_root_key_cannot_be_replaced(office: Office) -> None
     assert office.ids("root")[2][:8] in told
 
 
+def test_the_key_that_comes_does_not_count_for_the_root_before(office: Office) -> None:
+    fresh = office.directory / "fresh.pem"
+    made(fresh)
+    arguments = ["root", "--replace", office.ids("root")[0], "--new", str(fresh)]
+    told = office.refused("rotate", *arguments, "--with", str(office.offline / "root-2.pem"))
+    assert "root 1 is signed by 2" in told
+    assert office.listing["root"] == 1
+
+
 def test_an_online_key_never_becomes_a_root_key(office: Office) -> None:
     online = office.directory / "keys/online/timestamp.pem"
     told = office.refused("rotate", "root", "--replace", office.ids("root")[0], "--new", str(online))
@@ -207,6 +216,14 @@ def test_a_list_without_a_key_takes_nothing_in(office: Office) -> None:
     office.says("rotate", *ONLINE_ROLES, "--overlap", "0")
     with opened(office.directory) as court:
         assert court.feed.state.version == 0
+
+
+def test_a_list_is_signed_again_above_a_version(office: Office) -> None:
+    told = CliRunner().invoke(keys, ["overtake", "--dir", str(office.directory), "1000"])
+    assert told.output == "list version 1001: 0 records\n"
+    assert "1001" in office.refused("overtake", "1000")
+    with opened(office.directory) as court:
+        assert court.feed.state == court.book.state
 
 
 def test_a_list_founded_again_is_of_a_later_epoch(tmp_path: Path) -> None:

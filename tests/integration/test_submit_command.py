@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from publisher.commands import publisher
+from publisher.duties import duties
 from publisher.wiring import opened
 from restriction.change import Lane
 from sandbox.stage import PARAMETERS
@@ -106,3 +110,23 @@ def test_a_lift_returns_before_additions_that_waited_are_signed(signed: Desk) ->
     assert signed.report("-", typed=json_lines(lift))["version"] == 2
     with opened(signed.directory) as court:
         assert court.book.waiting == 501  # those that the first draw did not look at
+
+
+def test_nobody_who_submits_waits_until_a_long_queue_is_signed(signed: Desk) -> None:
+    signed.report("-", typed=json_lines(list_line()))
+    with opened(signed.directory) as court:
+        with court.book.writing() as writing:
+            writing.mark({bytes(16): Lane.BURDEN})
+        let_in = list[bool]()
+
+        def clock() -> float:
+            with (signed.directory / ".submitting").open("wb") as file, suppress(BlockingIOError):
+                let_in.append(False)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                let_in[-1] = True
+            return time.time()  # noqa: TID251 - what is signed now must not have run out
+
+        _, sign, _ = duties(court, clock)
+        sign.act()
+        assert let_in[-1]
+        assert court.book.waiting == 0
