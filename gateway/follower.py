@@ -95,7 +95,8 @@ class Follower:
             while True:
                 await self._step()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hinted.wait(), POLL_INTERVAL_S)
+                    async with asyncio.timeout(POLL_INTERVAL_S):
+                        await self._hinted.wait()
                 self._hinted.clear()
         finally:
             listener.cancel()

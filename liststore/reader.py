@@ -47,6 +47,7 @@ QUESTION_BOUNDS: Final = Bounds()
 
 SMALL_READ_S: Final = 1.0  # an announcement or a parameters document: milliseconds, unless the server is stuck
 BUCKETS_IN_A_TURN: Final = 8  # about 500 tokens
+_CELLS: Final = 2  # of a question: head and bucket
 _NOT_ASKED: Final = StoreUnavailableError("store: no server")
 T = TypeVar("T")
 
@@ -191,7 +192,7 @@ class KeyspaceReader:
         self, place: Place, row: Row | StoreUnavailableError, at: Announcement
     ) -> Bucket | StoreUnavailableError:
         try:
-            raw_head, raw_bucket = whole_row(row)
+            raw_head, raw_bucket = _question_row(row)
             head = decode_head(self._key, place.partition, raw_head)
             check_head(head, at.generation, at.state.version)
             _check_epoch(head, at)
@@ -245,6 +246,13 @@ def whole_row(row: Row | StoreUnavailableError) -> Row:
     if isinstance(row, StoreUnavailableError):
         raise row
     return row
+
+
+def _question_row(row: Row | StoreUnavailableError) -> Row:
+    cells = whole_row(row)
+    if len(cells) != _CELLS:
+        raise StoreUnavailableError("store: the reply to another question: a reply was crossed")
+    return cells
 
 
 async def read_cell(keyspace: Keyspace, key: str) -> bytes | None:

@@ -78,7 +78,8 @@ class Acknowledger:
         pause_s: float | None = None
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._noted.wait(), pause_s)
+                async with asyncio.timeout(pause_s):  # `wait_for` of Python 3.11 can lose a cancellation
+                    await self._noted.wait()
             self._noted.clear()
             if await self._tried():
                 pause_s = None

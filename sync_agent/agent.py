@@ -83,7 +83,8 @@ class Agent:
             while not stop.is_set():
                 await self.sync_once()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), interval_s)
+                    async with asyncio.timeout(interval_s):
+                        await stop.wait()
         finally:
             for duty in duties:
                 duty.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -227,3 +228,23 @@ async def test_no_more_is_held_open_than_is_kept(agent: Agent) -> None:
     assert await agent.kept(5) is None
     assert await agent.kept(6) is not None
     assert await agent.kept(KEPT + 5) is not None
+
+
+class Unconfirmed(Acknowledger):
+    """One whose every turn leaves something open, so that it waits for a while each time."""
+
+    async def turn(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_it_ends_when_it_is_told_to_at_whatever_step_a_note_comes(steps: int) -> None:
+    acknowledger = Unconfirmed(KeyspaceWriter(MemoryKeyspace(), Keys(), bytes(32)), FakeClock())
+    running = asyncio.create_task(acknowledger.run())
+    acknowledger.announced(EMPTY)
+    await asyncio.sleep(0.01)  # it waits for its pause, which is longer
+    acknowledger.announced(replace(EMPTY, version=1))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    running.cancel()
+    assert await asyncio.wait({running}, timeout=1.0) == ({running}, set())

@@ -398,3 +398,16 @@ class TestBounds:
         impatient.quick[0].deed = arrived
         assert await impatient.reader.find(TOKENS[0], at) == RECORDS[TOKENS[0]]
         assert not impatient.quick[1].asked
+
+
+async def test_a_reply_to_another_question_is_no_answer() -> None:
+    store = MemoryStore(BUCKET_KEY)
+    announced = await put_list(store.writer(), {}, generation=GENERATION)
+
+    async def of_one_cell(rows: Rows) -> list[Row | StoreUnavailableError]:
+        return [[store.keyspace.cells[row[0]]] for row in rows]
+
+    crossed = Scripted(store.keyspace, of_one_cell)
+    reader = KeyspaceReader([Server("primary", crossed, crossed)], Keys(), BUCKET_KEY, UNHURRIED)
+    with pytest.raises(StoreUnavailableError, match="crossed"):
+        await reader.find(TOKENS[0], announced)

@@ -19,6 +19,14 @@ from tests.faults.simulation.court import Court, token_of
 _KEPT: Final = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The newest serial whose lift was acknowledged, and the newest version that a gateway has answered from."""
+
+    lifted: int
+    version: int
+
+
 @dataclass
 class Judge:
     """The verdicts of one run. `acknowledged[subject]`: the newest serial that was lifted for good by then."""
@@ -45,8 +53,12 @@ class Judge:
                 if lifted_at == version and before.serial and not now.serial:
                     self.acknowledged[subject] = max(before.serial, self.acknowledged.get(subject, 0))
 
-    def answer(self, gateway: str, subject: int, answer: Answer, lifted_before: int) -> None:
-        """Judge one answer; `lifted_before` is the newest serial whose lift was acknowledged when it was asked."""
+    def asking(self, gateway: str, subject: int) -> Known:
+        """What holds for an answer to a question that is asked now."""
+        return Known(self.acknowledged.get(subject, 0), self.versions.get(gateway, 0))
+
+    def answer(self, gateway: str, subject: int, answer: Answer, known: Known) -> None:
+        """Judge one answer by what was known when it was asked for."""
         decision, version = answer.decision, answer.view.version
         self.asked[decision.outcome.name] += 1
         possible = list(self.court.between(subject, version, self.court.version))
@@ -55,15 +67,15 @@ class Judge:
         if decision.outcome is Outcome.RESTRICTED:
             if not serials or not serials <= {signed.serial for signed in possible if signed.restricts}:
                 self.accuse("I1", f"{said} for listings {serials}, signed were {possible}")
-            if serials and min(serials) <= lifted_before:
-                self.accuse("I3", f"{said} for listing {serials}, lifted for good up to {lifted_before}")
+            if serials and min(serials) <= known.lifted:
+                self.accuse("I3", f"{said} for listing {serials}, lifted for good up to {known.lifted}")
         elif decision.outcome is Outcome.NOT_RESTRICTED:
             if all(signed.restricts for signed in possible):
                 self.accuse("I2", f"{said}, signed were {possible}")
         elif decision.reason not in ABOUT_US:
             self.accuse("I11", f"{said} because of {decision.reason}")
-        if version < self.versions.get(gateway, 0):
-            self.accuse("I5", f"{said}, and {self.versions[gateway]} before")
+        if version < known.version:
+            self.accuse("I5", f"{said}, and {known.version} before")
         self.versions[gateway] = max(version, self.versions.get(gateway, 0))
 
     def record(self, subject: int, record: bytes | None, version: int) -> None:

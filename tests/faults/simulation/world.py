@@ -162,7 +162,7 @@ class GatewayHost:
         judge, screener = self.around.judge, self.screener
         if screener is None:
             return
-        lifted_before = judge.acknowledged.get(subject, 0)
+        known = judge.asking(self.name, subject)
         tomorrow = day_of(self.around.wall()) + 1  # which no slow or fast clock takes for yesterday
         question = Question(_REQUEST_ID, document_of(subject), NAME, _ROOM, tomorrow, "b-1")
         try:
@@ -170,7 +170,7 @@ class GatewayHost:
         except NotReadyError:
             judge.asked["not ready"] += 1
         else:
-            judge.answer(self.name, subject, answer, lifted_before)
+            judge.answer(self.name, subject, answer, known)
 
     async def look(self, subject: int) -> None:
         """Read a token's record past the filter; what is read is judged."""
