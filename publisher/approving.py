@@ -88,14 +88,19 @@ def approve(  # noqa: PLR0913 - one parameter per option is click's way
 
 
 def _approve_empty(court: Publisher, safe: SafeKey, *, yes: bool) -> None:
+    _require_pending(court)
+    click.echo("after this the list restricts nobody")
+    if not yes:  # nobody thinks while holding the lock: heartbeats need it
+        click.confirm("approve the empty list?", abort=True)
     with court.feed.lock():
-        if not emptying.is_pending(court.book, court.feed):
-            raise SettingError("EMPTY: no last record of a live list waits; see `lintel publisher status`")
-        click.echo("after this the list restricts nobody")
-        if not yes:
-            click.confirm("approve the empty list?", abort=True)
+        _require_pending(court)
         given, needed = emptying.sign(court.feed, safe)
     click.echo(f"{given} of {needed} root keys approve; list version {_publish(court)}")
+
+
+def _require_pending(court: Publisher) -> None:
+    if not emptying.is_pending(court.book, court.feed):
+        raise SettingError("EMPTY: no last record of a live list waits; see `lintel publisher status`")
 
 
 def _publish(court: Publisher) -> int:
