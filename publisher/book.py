@@ -77,6 +77,13 @@ class Book:
         return self._count(tables.outbox)
 
     @property
+    def easing(self) -> int:
+        """How many tokens that wait were eased; they are always few."""
+        query = sa.select(sa.func.count()).where(tables.outbox.c.lane == int(Lane.EASE))
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    @property
     def newest_mark(self) -> int:
         """The number of the last writing."""
         with self._engine.connect() as connection:

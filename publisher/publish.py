@@ -1,8 +1,9 @@
 """From the book's queue to the signed feed, one delta at a time.
 
 Rules:
-- Whatever eases leaves the queue first (the book's order) and in deltas of its own, which are small and so in effect
-  sooner. The lock is let go after every delta, so that a lift submitted later goes ahead of additions that still wait.
+- Whatever eases leaves the queue first (the book's order), in a small delta, which is in effect sooner: few additions
+  go with it, so that a stream of lifts never stops them. The lock is let go after every delta, so that a lift submitted
+  later goes ahead of additions that still wait.
 - The signed metadata is the truth. A crash between signing and marking leaves the book behind: what was signed is
   marked again. A book that is ahead (a first load, or a feed restored from an older backup) is published as a snapshot.
 - Digest and count of a delta are computed from the records that it replaces.
@@ -19,7 +20,7 @@ from typing import Final, Protocol
 from publisher import emptying
 from publisher.feed import Feed
 from publisher.folding import make_room, publish_snapshot, write_snapshot
-from restriction.change import MAX_CHANGES_PER_DELTA, Change, Delta, Digest, Lane, ListState
+from restriction.change import MAX_CHANGES_PER_DELTA, Change, Delta, Digest, ListState
 from restriction.errors import GapError, SettingError
 from restriction.folding import MAX_RECORD_BYTES_PER_DELTA
 from restriction.listing import approval_path
@@ -27,6 +28,7 @@ from restriction.listing import approval_path
 # A list that begins with more than this is read faster as a snapshot; one in service keeps its lock free for lifts.
 SNAPSHOT_BACKLOG: Final = 100_000
 PARTITIONS: Final = 256
+BESIDE_LIFTS: Final = 200  # additions: about 10 ms of an agent's pass
 # Versions have 18 digits at most; above a tenth of that a list is founded again.
 MAX_OVERTAKEN: Final = 10**17
 
@@ -41,6 +43,10 @@ class Outbox(Protocol):
     @property
     def waiting(self) -> int:
         """How many changes wait."""
+
+    @property
+    def easing(self) -> int:
+        """How many of the changes that wait ease."""
 
     def next_changes(self, limit: int) -> Sequence[Change]:
         """The changes to sign next, those that ease first, one for each token."""
@@ -71,19 +77,18 @@ def publish_queued(
         make_room(feed, clock())
         with feed.lock():
             repair(book, feed, clock())
-            drawn = book.next_changes(MAX_CHANGES_PER_DELTA)
-            if not drawn or not _publish_delta(book, feed, drawn, digest_key, clock()) or is_done():
+            changes = _fitting(book.next_changes(_delta_size(book)))
+            if not changes or not _publish_delta(book, feed, changes, digest_key, clock()) or is_done():
                 return feed.state
 
 
-def _publish_delta(book: Outbox, feed: Feed, drawn: Sequence[Change], digest_key: bytes, now_s: float) -> bool:
-    """Sign those of the drawn changes that go first, but for one that would empty a live list; whether any went."""
-    changes, with_it = _fitting(_of_first_lane(drawn)), {}
-    after = _after(book, changes, digest_key)
+def _publish_delta(book: Outbox, feed: Feed, changes: Sequence[Change], digest_key: bytes, now_s: float) -> bool:
+    """Sign these changes as one delta, all but the one that would empty a live list; whether anything was signed."""
+    after, with_it = _after(book, changes, digest_key), {}
     if emptying.needs_approval(book.state, after):
         approval = emptying.approval(feed, after.version)
         if approval is None:
-            changes = _without_emptying(book, changes, drawn, digest_key)
+            changes = emptying.sparing_last(changes, book.published([change.token for change in changes]))
             after = _after(book, changes, digest_key)
         else:
             with_it = {approval_path(after.version): approval}
@@ -136,24 +141,16 @@ def _publish_book(book: Outbox, feed: Feed, now_s: float) -> None:
     publish_snapshot(feed, write_snapshot(feed, book.state, partitions), now_s)
 
 
-def _of_first_lane(changes: Sequence[Change]) -> Sequence[Change]:
-    """Those that ease, if any does; else all."""
-    return [change for change in changes if change.lane is Lane.EASE] or changes
+def _delta_size(book: Outbox) -> int:
+    """How many changes to sign as one: few beside what eases, and many where nothing does."""
+    easing = book.easing
+    return min(MAX_CHANGES_PER_DELTA, easing + BESIDE_LIFTS) if easing else MAX_CHANGES_PER_DELTA
 
 
 def _fitting(changes: Sequence[Change]) -> Sequence[Change]:
     """As many of the changes, from the first, as one delta may hold; at least one."""
     sizes = accumulate(len(change.record) for change in changes)
     return changes[: max(1, sum(1 for _ in takewhile(lambda size: size <= MAX_RECORD_BYTES_PER_DELTA, sizes)))]
-
-
-def _without_emptying(
-    book: Outbox, changes: Sequence[Change], drawn: Sequence[Change], digest_key: bytes
-) -> Sequence[Change]:
-    """What goes in place of changes that empty the list: all but the last record's, or else all that was drawn."""
-    spared = emptying.sparing_last(changes, book.published([change.token for change in changes]))
-    together = spared or _fitting(drawn)
-    return () if emptying.needs_approval(book.state, _after(book, together, digest_key)) else together
 
 
 def _after(book: Outbox, changes: Sequence[Change], digest_key: bytes) -> ListState:

@@ -67,6 +67,11 @@ class MemoryBook:
         """See `Outbox`."""
         return len(self._queue)
 
+    @property
+    def easing(self) -> int:
+        """See `Outbox`."""
+        return sum(change.lane is Lane.EASE for change in self._queue.values())
+
     def next_changes(self, limit: int) -> Sequence[Change]:
         """See `Outbox`."""
         return sorted(self._queue.values(), key=lambda change: change.lane)[:limit]

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from publisher.commands import publisher
 from publisher.duties import duties
+from publisher.publish import BESIDE_LIFTS
 from publisher.wiring import opened
 from restriction.change import Lane
 from sandbox.stage import PARAMETERS
@@ -109,7 +110,7 @@ def test_a_lift_returns_before_additions_that_waited_are_signed(signed: Desk) ->
 
     assert signed.report("-", typed=json_lines(lift))["version"] == 2
     with opened(signed.directory) as court:
-        assert court.book.waiting == 501  # those that the first draw did not look at
+        assert court.book.waiting == 2_500 - BESIDE_LIFTS
 
 
 def test_nobody_who_submits_waits_until_a_long_queue_is_signed(signed: Desk) -> None:
