@@ -95,9 +95,14 @@ async def test_an_older_bucket_under_a_whole_head_is_found_by_its_digest(
     await idle_until_whole(agent, host, court)
 
 
-async def test_one_damage_has_every_partition_looked_at(court: ListPublisher, host: AgentHost, agent: Agent) -> None:
+async def test_one_damage_has_every_partition_looked_at(
+    court: ListPublisher, host: AgentHost, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is taken for one so long that its round never comes anywhere; a delta meets the first damage."""
+    monkeypatch.setattr("sync_agent.scrubber._RECORDS_A_PASS", 0)
     for number in (1, 100, 250):
         host.store.keyspace.cells.pop(bucket_of(agent, host, number))
+    court.publish(lifted(1))
     await idle_until_whole(agent, host, court, passes=300)
 
 
