@@ -73,6 +73,7 @@ class VerifiedCopy:
         self._timestamp: bytes | None = None
         self._doubted: ListState | None = None
         self._fold_above = MAX_DELTAS
+        self._sizes: dict[Step, int] = {}  # of the deltas that were read: status is told after every pass
         self.wants_snapshot = False
         self._was_filled = False
         for name in _FOLDERS:
@@ -130,7 +131,7 @@ class VerifiedCopy:
             return 0
         way = held.way_from(state) if state else None
         try:
-            return held.state.count if way is None else sum(len(self._read_delta(step).changes) for step in way)
+            return held.state.count if way is None else sum(map(self._size_of, way))
         except RefusedListError:  # the copy is damaged, and is fetched anew whole
             return held.state.count
 
@@ -225,6 +226,7 @@ class VerifiedCopy:
 
     def _forget_all_but(self, held: VerifiedList) -> None:
         kept = {step.path for step in held.deltas}
+        self._sizes = {step: size for step, size in self._sizes.items() if step in held.deltas}
         for path in (self._directory / "deltas").iterdir():
             if f"deltas/{path.name}" not in kept:
                 path.unlink()
@@ -256,7 +258,15 @@ class VerifiedCopy:
         )  # fmt: skip
 
     def _read_delta(self, step: Step) -> Delta:
-        return decode_delta(self._read(step.path))
+        delta = decode_delta(self._read(step.path))
+        self._sizes[step] = len(delta.changes)
+        return delta
+
+    def _size_of(self, step: Step) -> int:
+        """How many records a delta changes. Raises: RefusedListError when it is not there."""
+        if step not in self._sizes:
+            _ = self._read_delta(step)
+        return self._sizes[step]
 
     def _read(self, path: str) -> bytes:
         try:

@@ -169,6 +169,17 @@ def test_disk_stays_bounded_and_the_list_the_same(tmp_path: Path, copy: Verified
     assert copy.held.way_from(replace(EMPTY, version=290)) is not None
 
 
+def test_what_waits_is_counted_without_reading_it_after_every_pass(
+    tmp_path: Path, copy: VerifiedCopy, feed: Feed
+) -> None:
+    copy.accept(feed.fetched(feed.delta(listed(1), listed(2)), feed.delta(lifted(1))))
+    assert copy.waiting(EMPTY) == 3
+    for path in (tmp_path / "deltas").iterdir():
+        path.unlink()
+    assert copy.waiting(EMPTY) == 3
+    assert copy.waiting(feed.state) == 0
+
+
 def test_a_newer_snapshot_takes_away_what_it_covers(tmp_path: Path, copy: VerifiedCopy, feed: Feed) -> None:
     copy.accept(feed.fetched(feed.delta(listed(1)), feed.delta(listed(2))))
     chunks = []
