@@ -47,3 +47,17 @@ class Span:
     def contains(self, day: int) -> bool:
         """Whether the day lies inside."""
         return self.start <= day and (self.until is None or day < self.until)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it contains no day."""
+        return self.until is not None and self.until <= self.start
+
+    def common(self, other: Span) -> Span:
+        """The days that both contain."""
+        return Span(max(self.start, other.start), earlier(self.until, other.until))
+
+
+def earlier(one: int | None, other: int | None) -> int | None:
+    """The earlier of two ends, of which None is open."""
+    return other if one is None else one if other is None else min(one, other)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from restriction.calendar import Span
+from restriction.calendar import earlier
 from restriction.record import Exemption, Grant, Part, Record, decode, encode
 
 
@@ -39,8 +39,8 @@ def _part(old: Part, new: Part) -> Part:
     return replace(
         new,
         starts_at=max(old.starts_at, new.starts_at),
-        ends_at=_earlier(old.ends_at, new.ends_at),
-        until_day=_earlier(old.until_day, new.until_day),
+        ends_at=earlier(old.ends_at, new.ends_at),
+        until_day=earlier(old.until_day, new.until_day),
         names=tuple(name for name in new.names if name in old.names),
         grants=tuple(grant for wanted in new.grants for grant in _grants(old.grants, wanted)),
         exemptions=_exemptions(old.exemptions, new.exemptions),
@@ -50,30 +50,14 @@ def _part(old: Part, new: Part) -> Part:
 
 
 def _grants(known: tuple[Grant, ...], wanted: Grant) -> Iterator[Grant]:
-    common = [grant for grant in (_grant(old, wanted) for old in known) if grant.measures and not _empty(grant.span)]
+    common = [grant for grant in (_grant(old, wanted) for old in known) if grant.measures and not grant.span.is_empty]
     yield from [wanted] if wanted in common else common
 
 
 def _grant(old: Grant, new: Grant) -> Grant:
-    return Grant(old.measures & new.measures, old.explicit & new.explicit, _common(old.span, new.span))
+    return Grant(old.measures & new.measures, old.explicit & new.explicit, old.span.common(new.span))
 
 
 def _exemptions(old: tuple[Exemption, ...], new: tuple[Exemption, ...]) -> tuple[Exemption, ...]:
-    lost = [known for known in old if not any(_covers(exemption, known) for exemption in new)]
+    lost = [known for known in old if not any(exemption.covers(known) for exemption in new)]
     return (*new, *lost)
-
-
-def _covers(wide: Exemption, narrow: Exemption) -> bool:
-    return not narrow.measures & ~wide.measures and _common(wide.span, narrow.span) == narrow.span
-
-
-def _common(one: Span, other: Span) -> Span:
-    return Span(max(one.start, other.start), _earlier(one.until, other.until))
-
-
-def _earlier(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one if other is None else min(one, other)
-
-
-def _empty(span: Span) -> bool:
-    return span.until is not None and span.until <= span.start

@@ -124,22 +124,22 @@ def _holders(held: EntryState, entry: court.Entry) -> Iterator[_Holder]:
         return
     yield _Holder(court.SUBJECT, subject.names, subject.documents, entry.term)
     for link in entry.links:
-        yield _Holder(link.holder, (link.name,), link.documents, _common(link.span, entry.term))
+        yield _Holder(link.holder, (link.name,), link.documents, link.span.common(entry.term))
 
 
 def _grants(held: EntryState, entry: court.Entry, holder: _Holder) -> tuple[Grant, ...]:
     kept = held.retention.measures if held.retention else ~0
     merged: dict[Span, tuple[int, int]] = {}
     for grant in grants_of(entry, holder.label):
-        span = _common(grant.span, holder.reach)
-        if grant.measures & kept and not _is_empty(span):
+        span = grant.span.common(holder.reach)
+        if grant.measures & kept and not span.is_empty:
             measures, explicit = merged.get(span, (0, 0))
             merged[span] = measures | grant.measures & kept, explicit | grant.explicit & kept
     return tuple(Grant(*merged[span], span) for span in sorted(merged, key=_by_days))
 
 
 def _exemptions(entry: court.Entry, holder: str) -> tuple[Exemption, ...]:
-    own = [Exemption(x.measures, x.span) for x in entry.exemptions if x.holder == holder and not _is_empty(x.span)]
+    own = [Exemption(x.measures, x.span) for x in entry.exemptions if x.holder == holder and not x.span.is_empty]
     return tuple(sorted(own, key=lambda exemption: (_by_days(exemption.span), exemption.measures)))
 
 
@@ -151,15 +151,6 @@ def _strongest(documents: Sequence[Identity]) -> Iterable[Identity]:
     for identity in sorted(documents, key=lambda identity: not identity.weak):
         best[identity.type, identity.number] = identity
     return best.values()
-
-
-def _common(one: Span, other: Span) -> Span:
-    until = other.until if one.until is None else one.until if other.until is None else min(one.until, other.until)
-    return Span(max(one.start, other.start), until)
-
-
-def _is_empty(span: Span) -> bool:
-    return span.until is not None and span.until <= span.start
 
 
 def _by_days(span: Span) -> tuple[int, int]:
@@ -180,8 +171,4 @@ def _eases(old: Part, new: Part) -> bool:
     burdens = replace(old, suspended=new.suspended, exemptions=new.exemptions)
     if burdens != new or (new.suspended and not old.suspended):
         return True
-    return any(not any(_covers(known, exemption) for known in old.exemptions) for exemption in new.exemptions)
-
-
-def _covers(known: Exemption, exemption: Exemption) -> bool:
-    return not exemption.measures & ~known.measures and _common(known.span, exemption.span) == exemption.span
+    return any(not any(known.covers(exemption) for known in old.exemptions) for exemption in new.exemptions)

@@ -49,6 +49,10 @@ class Exemption:
     measures: int
     span: Span
 
+    def covers(self, other: Exemption) -> bool:
+        """Whether it releases all that the other does."""
+        return not other.measures & ~self.measures and self.span.common(other.span) == other.span
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
