@@ -9,12 +9,12 @@ The document lies in the feed as `approvals/<version>.json`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import orjson
 from securesystemslib.signer import Signature
-from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Root
 
 from restriction.change import ListId
@@ -43,20 +43,14 @@ def encode_approval(signatures: dict[str, str]) -> bytes:
 
 def decode_approval(raw: bytes) -> dict[str, str]:
     """The signatures of a document. Raises: RefusedListError when it is none."""
-    try:
-        signatures = orjson.loads(raw)["signatures"]
-        if all(isinstance(key, str) and isinstance(value, str) for key, value in signatures.items()):
-            return dict(signatures)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise RefusedListError("LIST_FORGED", "an approval is malformed; the last good list stays") from error
+    with suppress(orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        signatures: dict[str, str] = orjson.loads(raw)["signatures"]
+        if all(isinstance(text, str) for text in signatures.values()):
+            return signatures
     raise RefusedListError("LIST_FORGED", "an approval is malformed; the last good list stays")
 
 
 def is_approved(emptying: Emptying, signatures: dict[str, str], root: Root) -> bool:
     """Whether the root threshold signed this."""
     signed = {key_id: Signature(key_id, value) for key_id, value in signatures.items()}
-    try:
-        root.verify_delegate(Root.type, emptying.to_bytes(), signed)
-    except UnsignedMetadataError:
-        return False
-    return True
+    return bool(root.get_verification_result(Root.type, emptying.to_bytes(), signed))
