@@ -18,14 +18,9 @@ from typing import Final
 import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from publisher.key_files import Passphrases, new_key, read_key, write_key
 from restriction.change import ListId
 from restriction.errors import SettingError
 from settings.files import replace_file
@@ -65,10 +60,8 @@ def add(directory: Path, name: str, key_file: Path) -> None:
     known = _register(directory)
     if name in known:
         raise SettingError(f"approver {name}: there is one of this name; choose another")
-    if key_file.exists():
-        raise SettingError(f"{key_file}: there is a file already; name another")
-    key = Ed25519PrivateKey.generate()
-    replace_file(key_file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), _PRIVATE)
+    key = new_key()
+    write_key(key_file, key)
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
     replace_file(directory / REGISTER, orjson.dumps({**known, name: public}, option=orjson.OPT_INDENT_2), _PRIVATE)
 
@@ -78,12 +71,9 @@ def names(directory: Path) -> list[str]:
     return sorted(_register(directory))
 
 
-def sign(statement: Statement, key_file: Path) -> bytes:
+def sign(statement: Statement, key_file: Path, passphrases: Passphrases) -> bytes:
     """The signature of the statement by this key. Raises: SettingError."""
-    try:
-        key = load_pem_private_key(key_file.read_bytes(), None)
-    except (OSError, ValueError, TypeError) as error:
-        raise SettingError(f"{key_file}: no approver's key can be read from it") from error
+    key = read_key(key_file, passphrases)
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingError(f"{key_file}: not an Ed25519 key; make one with `lintel publisher approvers add`")
     return key.sign(statement.to_bytes())

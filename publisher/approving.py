@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from publisher import approvers, emptying
 from publisher.approvers import Statement
 from publisher.duties import submitting
-from publisher.passphrases import opener, passphrase_option
+from publisher.options import FILE, directory_option, opener, passphrase_option, tell
 from publisher.publish import publish_queued
 from publisher.roots import SafeKey
 from publisher.second_signer import WaitingBatch
@@ -25,11 +22,6 @@ from restriction.errors import SettingError
 EMPTY: Final = "EMPTY"  # what `approve` calls the emptying of the list, which is no batch
 _CLOCK: Final = time.time  # noqa: TID251 - an edge
 
-_directory = click.option(
-    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True,
-    help="The directory of the list.",
-)  # fmt: skip
-
 
 @click.group(name="approvers")
 def approvers_group() -> None:
@@ -37,7 +29,7 @@ def approvers_group() -> None:
 
 
 @approvers_group.command()
-@_directory
+@directory_option
 @click.argument("name")
 @click.option("--key", "key_file", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to make.")
 def add(directory: Path, name: str, key_file: Path) -> None:
@@ -48,7 +40,7 @@ def add(directory: Path, name: str, key_file: Path) -> None:
 
 
 @approvers_group.command(name="list")
-@_directory
+@directory_option
 def list_approvers(directory: Path) -> None:
     """Name the second signers."""
     with opened(directory):
@@ -57,11 +49,9 @@ def list_approvers(directory: Path) -> None:
 
 
 @click.command()
-@_directory
+@directory_option
 @click.argument("batch")
-@click.option(
-    "--key", "key_file", type=click.Path(path_type=Path, exists=True), required=True, help="Your private key."
-)
+@click.option("--key", "key_file", type=FILE, required=True, help="Your private key.")
 @passphrase_option
 @click.option("--reject", is_flag=True, help="Drop what waits; the record of what was submitted stays.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -74,6 +64,8 @@ def approve(  # noqa: PLR0913 - one parameter per option is click's way
     """
     with opened(directory) as court, submitting(directory):
         if batch == EMPTY:
+            if reject:
+                raise click.UsageError("--reject: EMPTY cannot be rejected; what nobody approves stays")
             _approve_empty(court, SafeKey.read(key_file, opener(passphrase_file)), yes=yes)
             return
         _publish(court)  # an approval that was cut short
@@ -82,7 +74,7 @@ def approve(  # noqa: PLR0913 - one parameter per option is click's way
         _show(court, statement, waiting)
         if not yes:
             click.confirm(f"{statement.decision} this batch?", abort=True)
-        signed = approvers.verified(directory, statement, approvers.sign(statement, key_file))
+        signed = approvers.verified(directory, statement, approvers.sign(statement, key_file, opener(passphrase_file)))
         (court.bench.reject if reject else court.bench.approve)(signed, _CLOCK())
         click.echo(f"{signed.approver} {statement.decision}s {waiting.batch_id}; list version {_publish(court)}")
 
@@ -114,13 +106,7 @@ def _show(court: Publisher, statement: Statement, waiting: WaitingBatch) -> None
         "changes": statement.changes, "lifts": statement.lifts, "share_of_list": share(waiting, listed),
         "digest": statement.digest,
     }  # fmt: skip
-    if not sys.stdout.isatty():
-        click.echo(json.dumps(told))
-        return
-    table = Table("what", "how much", title="What you sign")
-    for name, value in told.items():
-        table.add_row(name.replace("_", " "), str(value))
-    Console().print(table)
+    tell(told, Table("what", "how much", title="What you sign"))
 
 
 def share(batch: WaitingBatch, listed: int) -> float:

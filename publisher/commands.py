@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -22,6 +20,7 @@ from publisher.approving import approve, approvers_group, waiting_batches
 from publisher.drop import Drop
 from publisher.duties import duties
 from publisher.heartbeat import Duty, FeedServer, serve
+from publisher.options import FILE, directory_option, tell
 from publisher.report import Report, VersionEffect
 from publisher.submission import form_of, is_csv
 from publisher.wiring import Founding, Gateways, Publisher, court_key, found, opened
@@ -30,16 +29,6 @@ from restriction.identity import Mode
 from restriction.parameters import Parameters
 
 _CLOCK: Final = time.time  # noqa: TID251 - an edge
-
-_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _directory(command: _Command) -> _Command:
-    return click.option(
-        "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True,
-        help="The directory of the list.",
-    )(command)  # fmt: skip
 
 
 @click.group()
@@ -52,7 +41,7 @@ publisher.add_command(approvers_group)
 
 
 @publisher.command()
-@_directory
+@directory_option
 @click.option("--sandbox", is_flag=True, help="A list of identities that were issued to nobody.")
 @click.option("--list-name", help="What agents know the list by; `court` or `sandbox` when left out.")
 @click.option("--book-url", help="SQLAlchemy URL of the book; a SQLite file in the directory when left out.")
@@ -69,7 +58,7 @@ def init(directory: Path, *, sandbox: bool, list_name: str | None, book_url: str
 
 
 @publisher.command()
-@_directory
+@directory_option
 @click.argument("source", type=click.File("rb"))
 @click.option("--csv", is_flag=True, help="Rows of the public list, whatever the file is called; *.csv needs no flag.")
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON, as when piped.")
@@ -77,7 +66,7 @@ def init(directory: Path, *, sandbox: bool, list_name: str | None, book_url: str
     "--wait", is_flag=True, help="Ask gateways until the version is acknowledged, and say when it took effect."
 )
 @click.option("--gateway", multiple=True, envvar="LINTEL_ADDRESS", metavar="HOST:PORT", help="Whom; may be repeated.")
-@click.option("--ca-file", type=_FILE, envvar="LINTEL_CA_FILE", help="PEM; the system's authorities when left out.")
+@click.option("--ca-file", type=FILE, envvar="LINTEL_CA_FILE", help="PEM; the system's authorities when left out.")
 @click.option("--insecure", is_flag=True, envvar="LINTEL_INSECURE", help="Ask in clear text: on loopback only.")
 @click.option("--timeout", "timeout_s", default=30.0, show_default=True, help="Seconds to wait at most.")
 def submit(  # noqa: PLR0913 - one parameter per option is click's way
@@ -141,7 +130,7 @@ def _name(source: BufferedReader) -> str:
 
 
 @publisher.command()
-@_directory
+@directory_option
 @click.argument("source", type=click.File("rb"))
 def parameters(directory: Path, source: BufferedReader) -> None:
     """Sign a parameters document (YAML or JSON) for every gateway."""
@@ -157,7 +146,7 @@ def parameters(directory: Path, source: BufferedReader) -> None:
 
 
 @publisher.command(name="serve")
-@_directory
+@directory_option
 @click.option("--listen", default="127.0.0.1:8700", show_default=True, help="HOST:PORT of the feed.")
 def serve_feed(directory: Path, listen: str) -> None:
     """Serve the feed, sign heartbeats and what waits, take in what is put into `drop/`, until SIGTERM or Ctrl-C."""
@@ -183,19 +172,12 @@ def _server(listen: str, directory: Path) -> FeedServer:
 
 
 @publisher.command()
-@_directory
+@directory_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, as when piped.")
 def status(directory: Path, *, as_json: bool) -> None:
     """Say what is signed, what waits, and how old the last heartbeat is."""
     with opened(directory) as opened_publisher:
-        found_status = _status(opened_publisher)
-    if as_json or not sys.stdout.isatty():
-        click.echo(json.dumps(found_status))
-        return
-    table = Table("what", "now", title="The court's side")
-    for name, value in found_status.items():
-        table.add_row(name.replace("_", " "), str(value))
-    Console().print(table)
+        tell(_status(opened_publisher), Table("what", "now", title="The court's side"), as_json=as_json)
 
 
 def _status(opened_publisher: Publisher) -> dict[str, Any]:

@@ -51,20 +51,15 @@ def write_key(path: Path, key: Ed25519PrivateKey, passphrase: bytes | None = Non
 
 def is_encrypted(path: Path) -> bool:
     """Whether the key of this file needs a passphrase. Raises: SettingError when there is no key in it."""
-    try:
-        load_pem_private_key(_read(path), None)
-    except TypeError:  # how the library says that a passphrase is needed
-        return True
-    except ValueError as error:
-        raise _not_a_key(path) from error
-    return False
+    return _in_clear(path, _read(path)) is None
 
 
 def read_key(path: Path, passphrases: Passphrases = lambda _: []) -> PrivateKeyTypes:
     """The key of this file, under the first passphrase that opens it. Raises: SettingError."""
     raw = _read(path)
-    if not is_encrypted(path):
-        return load_pem_private_key(raw, None)
+    key = _in_clear(path, raw)
+    if key is not None:
+        return key
     for passphrase in passphrases(path):
         try:
             return load_pem_private_key(raw, passphrase)
@@ -73,12 +68,18 @@ def read_key(path: Path, passphrases: Passphrases = lambda _: []) -> PrivateKeyT
     raise SettingError(f"{path}: the key is encrypted and no passphrase given opens it; give the one it was made with")
 
 
+def _in_clear(path: Path, raw: bytes) -> PrivateKeyTypes | None:
+    """The key, None when it is encrypted. Raises: SettingError when it is none."""
+    try:
+        return load_pem_private_key(raw, None)
+    except TypeError:  # how the library says that a passphrase is needed
+        return None
+    except ValueError as error:
+        raise SettingError(f"{path}: this is no private key in PEM; restore the key file") from error
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise SettingError(f"{path}: signing key cannot be read: {error.strerror}; restore it") from error
-
-
-def _not_a_key(path: Path) -> SettingError:
-    return SettingError(f"{path}: this is no private key in PEM; restore the key file")

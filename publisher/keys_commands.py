@@ -22,7 +22,7 @@ from tuf.api.metadata import Root
 
 from publisher.key_files import new_key, short, write_key
 from publisher.key_listing import KeyListing, key_listing
-from publisher.passphrases import opener, passphrase_option
+from publisher.options import FILE, directory_option, opener, passphrase_option
 from publisher.publish import MAX_OVERTAKEN
 from publisher.publish import overtake as signed_above
 from publisher.roots import SafeKey
@@ -33,12 +33,7 @@ from publisher.wiring import key_room, opened
 from restriction.errors import SettingError
 
 _CLOCK: Final = time.time  # noqa: TID251 - an edge
-_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_directory = click.option(
-    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), required=True,
-    help="The directory of the list.",
-)  # fmt: skip
 
 
 def _signed_by_safes(command: _Command) -> _Command:
@@ -46,10 +41,10 @@ def _signed_by_safes(command: _Command) -> _Command:
         click.option("--dry-run", is_flag=True, help="Say what would be signed, and change nothing."),
         passphrase_option,
         click.option(
-            "--with", "safes", type=_FILE, multiple=True,
+            "--with", "safes", type=FILE, multiple=True,
             help="A root key out of its safe; repeat it. Those in keys/offline when left out.",
         ),
-        _directory,
+        directory_option,
     ):  # fmt: skip
         command = option(command)
     return command
@@ -61,7 +56,7 @@ def keys() -> None:
 
 
 @keys.command(name="list")
-@_directory
+@directory_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, as when piped.")
 def list_keys(directory: Path, *, as_json: bool) -> None:
     """Say which keys count, since which root, until when, where they lie, and what to see to."""
@@ -85,7 +80,7 @@ def _table(listing: KeyListing) -> Table:
 @keys.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--encrypt", is_flag=True, help="Under a passphrase: of the file, or asked for on the terminal.")
-@click.option("--passphrase-file", type=_FILE, help="Its first line is the passphrase.")
+@click.option("--passphrase-file", type=FILE, help="Its first line is the passphrase.")
 def new(file: Path, *, encrypt: bool, passphrase_file: Path | None) -> None:
     """Make a key for a safe, and print its public id."""
     if passphrase_file and not encrypt:
@@ -99,7 +94,7 @@ def new(file: Path, *, encrypt: bool, passphrase_file: Path | None) -> None:
 @click.argument("roles", nargs=-1, required=True, type=click.Choice([*sorted(ONLINE_ROLES), Root.type]))
 @_signed_by_safes
 @click.option("--replace", help="root: the id of the key that is lost or stolen; its beginning will do.")
-@click.option("--new", "new_file", type=_FILE, help="root: the key that takes its place, from `lintel keys new`.")
+@click.option("--new", "new_file", type=FILE, help="root: the key that takes its place, from `lintel keys new`.")
 @click.option(
     "--overlap", "overlap_s", default=30.0, show_default=True, type=click.FloatRange(min=0),
     help="Seconds in which the old key signs on as well, for agents that read the older root a moment ago.",
@@ -147,7 +142,7 @@ def renew(directory: Path, *, safes: tuple[Path, ...], passphrase_file: Path | N
 
 
 @keys.command()
-@_directory
+@directory_option
 @click.argument("version", type=click.IntRange(min=1, max=MAX_OVERTAKEN))
 def overtake(directory: Path, version: int) -> None:
     """Sign the list as it is above VERSION, which a thief of all online keys had put in service; rotate them first."""

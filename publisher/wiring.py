@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,10 +141,7 @@ def court_key(directory: Path) -> str:
 @contextmanager
 def opened(directory: Path) -> Iterator[Publisher]:
     """The court's side in this directory. Raises: SettingError when there is none."""
-    try:
-        written = orjson.loads((directory / "publisher.json").read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise SettingError(f"{directory}: no list was founded here; run `lintel publisher init --dir`") from error
+    written = _founded(directory)
     keys = token_secret.read(directory / "token.secret").current
     signers = OnlineSigners(directory / "keys")
     signers.require_all()
@@ -158,6 +155,14 @@ def opened(directory: Path) -> Iterator[Publisher]:
 
 def key_room(directory: Path) -> KeyRoom:
     """The keys of the court's side in this directory. Raises: SettingError when there is none."""
-    if not (directory / "publisher.json").exists():
-        raise SettingError(f"{directory}: no list was founded here; run `lintel publisher init --dir`")
+    _founded(directory)
     return KeyRoom(directory, Feed(directory / "feed", OnlineSigners(directory / "keys")))
+
+
+def _founded(directory: Path) -> Mapping[str, str]:
+    """What `init` wrote down of the list in this directory. Raises: SettingError when there is none."""
+    try:
+        written: Mapping[str, str] = orjson.loads((directory / "publisher.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise SettingError(f"{directory}: no list was founded here; run `lintel publisher init --dir`") from error
+    return written

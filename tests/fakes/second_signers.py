@@ -56,7 +56,7 @@ class GuardedCourt:
     def signed(self, batch: str = "batch-1", decision: str = "approve") -> Signed:
         """The judge's signature of what waits now."""
         statement = self.bench.statement(self.bench.find(batch), self.book.state.list_id, decision)
-        return approvers.verified(self._directory, statement, approvers.sign(statement, self._key))
+        return approvers.verified(self._directory, statement, approvers.sign(statement, self._key, lambda _: []))
 
     def approve(self, batch: str = "batch-1", now_s: float = NOW) -> None:
         """Approve a batch and publish it."""

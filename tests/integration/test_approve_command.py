@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stdnum.iso7064 import mod_11_2
 
 from publisher import approvers
 from publisher.commands import publisher
+from publisher.key_files import read_key, write_key
 from publisher.wiring import opened
 from restriction.calendar import date_from_day
 from restriction.errors import SettingError
@@ -93,7 +95,7 @@ def test_an_approval_that_died_before_it_was_published_is_published_by_the_next(
     batch = desk.wave()
     with opened(desk.directory) as court:
         statement = court.bench.statement(court.bench.find(batch), court.feed.list_id, "approve")
-        signed = approvers.verified(desk.directory, statement, approvers.sign(statement, desk.key))
+        signed = approvers.verified(desk.directory, statement, approvers.sign(statement, desk.key, lambda _: []))
         court.bench.approve(signed, NOW)
         assert court.feed.state.count == 1
 
@@ -108,6 +110,19 @@ def test_a_key_that_is_not_registered_approves_nothing(desk: Desk) -> None:
 
     assert "no registered approver signed this" in str(desk.approve(batch).exception)
     assert desk.status()["count"] == 1
+
+
+def test_an_approvers_key_may_be_under_a_passphrase(desk: Desk, tmp_path: Path) -> None:
+    batch, passphrase = desk.wave(), tmp_path / "passphrase"
+    passphrase.write_bytes(b"correct horse")
+    key = read_key(desk.key)
+    assert isinstance(key, Ed25519PrivateKey)
+    desk.key.unlink()
+    write_key(desk.key, key, b"correct horse")
+    assert "passphrase" in str(desk.approve(batch).exception)
+    approved = desk.approve(batch, "--passphrase-file", str(passphrase))
+    assert approved.exit_code == 0, approved.output
+    assert desk.status()["held_batches"] == []
 
 
 def test_nothing_is_signed_unless_the_approver_says_yes(desk: Desk) -> None:
