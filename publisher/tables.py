@@ -29,7 +29,8 @@ events: Final = sa.Table(
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )  # fmt: skip
-# Every entry as `publisher.bodies` writes it. Names and numbers are here, in `waiting` and in `quarantine` alone.
+# Every entry as `publisher.bodies` writes it. Names and numbers are here, in `waiting`, `quarantine`, `held_entries`,
+# `held_lines` and `rejected_lines` alone.
 entries: Final = sa.Table(
     "entries", metadata,
     sa.Column("entry_id", sa.String, primary_key=True),
