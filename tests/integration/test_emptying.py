@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
 from publisher import emptying
@@ -18,7 +19,9 @@ from sync_agent.agent import Agent
 from sync_agent.fetcher import FeedSource
 from tests.fakes.agents import AgentHost, alarms_of
 from tests.fakes.clock import FakeClock
+from tests.fakes.court import lift_line
 from tests.fakes.list_publisher import KEYS, LIST_ID, ListPublisher, lifted, listed, token_of
+from tests.integration.test_approve_command import Desk
 
 LIVE = ListId("test", "live", 1)
 
@@ -116,6 +119,18 @@ def test_an_online_key_is_no_root_key(court: ListPublisher) -> None:
 
     with pytest.raises(SettingError, match="not a root key"):
         emptying.sign(court.feed, SafeKey.read(court.directory / "keys" / "online" / "targets.pem"))
+
+
+def test_emptying_cannot_be_rejected_and_a_try_signs_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "court")
+    desk.submit(lift_line(1))
+    desk.key = desk.directory / "keys" / "offline" / "root-1.pem"
+
+    refused = desk.approve("EMPTY", "--reject")
+
+    assert refused.exit_code == click.UsageError.exit_code
+    assert "EMPTY cannot be rejected" in refused.output
+    assert "1 of 2" in desk.approve("EMPTY").output.splitlines()[-1]
 
 
 def test_a_listing_that_comes_meanwhile_lets_the_last_record_go(court: ListPublisher) -> None:
