@@ -55,6 +55,8 @@ class Gate:
         self._last = last
         self._waits_for: dict[str, str] = {}
         self._held: dict[tuple[bytes, str], Held] = {}
+        self._burdens_go = False
+        self._eased = 0
 
     @property
     def batch_id(self) -> str:
@@ -107,7 +109,7 @@ class Gate:
             if target != move.was:
                 passed.append((move, target))
             self._hold(held, move, target, Kind.LIFTS if common == move.wanted else Kind.CHANGES)
-        self.burdens_go, self._eased = burdens_go, page.eases if lifts_go else 0
+        self._burdens_go, self._eased = burdens_go, page.eases if lifts_go else 0
         stuck = frozenset() if lifts_go else frozenset(move.entry_id for move, common in easing if common != move.was)
         return Passed(tuple(passed), held, stuck)
 
@@ -115,7 +117,7 @@ class Gate:
         """Write where the batch stands; on its last chunk, whether all that it waited with until now has gone."""
         holding, standing = self.holding, self.standing
         gone = Size(0, self._eased)
-        if self.burdens_go:
+        if self._burdens_go:
             holding.release(self.batch_id, now_s, lifts=False)
             gone += Size(standing.size.burdens)
         holding.count(gone, 0, now_s)
@@ -123,7 +125,7 @@ class Gate:
             holding.close(self.batch_id)
         else:
             holding.move_on(replace(standing, state=BatchState.WAITING) if self._last else standing)
-        return self.burdens_go
+        return self._burdens_go
 
     def _size(self, easing: Iterable[tuple[Move, Record | None]]) -> Size:
         """How many records these moves burden and ease; what waits already was counted, or is another batch's."""

@@ -33,7 +33,7 @@ from restriction.events import Batch
 from restriction.identity import Mode
 from restriction.token import TokenKeys
 
-SHORTEST_ID: Final = 8  # characters of a batch id that suffice to name it
+_SHORTEST_ID: Final = 8  # characters of a batch id that suffice to name it
 _ENTRIES_AT_ONCE: Final = 500
 _ROWS: Final = 5_000
 _COUNTED: Final[Mapping[Kind, str]] = {Kind.LISTS: "lists", Kind.CHANGES: "changes", Kind.LIFTS: "lifts"}
@@ -148,7 +148,7 @@ def _waiting(connection: sa.Connection) -> list[WaitingBatch]:
 
 
 def _is_named(batch_id: str, name: str) -> bool:
-    return batch_id == name or (len(name) >= SHORTEST_ID and batch_id.startswith(name))
+    return batch_id == name or (len(name) >= _SHORTEST_ID and batch_id.startswith(name))
 
 
 def _decided(connection: sa.Connection, name: str) -> str:
