@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -26,7 +26,7 @@ from restriction.events import EntryState
 from restriction.parts import ends_at
 from restriction.record import Record, decode, encode
 
-HOUR_S: Final = 3_600
+_HOUR_S: Final = 3_600
 _DAY_HOURS: Final = 24
 _AT_ONCE: Final = 5_000  # values of one query; SQLite takes six times as many
 
@@ -132,20 +132,23 @@ class Holding:
 
     def save(self, holds: Holds) -> None:
         """Write what a chunk changes of what waits."""
-        self._forget(tables.held_shares, [key for key, held in holds.shares.items() if held is None])
-        insert = tables.upsert(self._connection, tables.held_shares)
+        connection = self._connection
+        gone = [key for key, held in holds.shares.items() if held is None]
+        tables.delete_shares(connection, tables.held_shares, gone)
+        insert = tables.upsert(connection, tables.held_shares)
         fresh = {name: insert.excluded[name] for name in ("batch_id", "kind", "share", "ends_at")}
         rows = [_row(key, held) for key, held in holds.shares.items() if held is not None]
-        self._many(insert.on_conflict_do_update(index_elements=["token", "entry_id"], set_=fresh), rows)
+        again = insert.on_conflict_do_update(index_elements=["token", "entry_id"], set_=fresh)
+        tables.execute_many(connection, again, rows)
         known = [
             {"entry_id": entry_id, "batch_id": batch_id, "body": bodies.encode(before) if before else None}
             for entry_id, (batch_id, before) in holds.entries.items()
         ]
-        self._many(tables.upsert(self._connection, tables.held_entries).on_conflict_do_nothing(), known)
-        self._many(sa.insert(tables.held_lines), [asdict(line) for line in holds.lines])
+        tables.execute_many(connection, tables.upsert(connection, tables.held_entries).on_conflict_do_nothing(), known)
+        tables.execute_many(connection, sa.insert(tables.held_lines), [asdict(line) for line in holds.lines])
         for table in (tables.held_entries, tables.held_lines):
-            gone = sa.delete(table).where(table.c.entry_id == sa.bindparam("its_entry"))
-            self._many(gone, [{"its_entry": entry_id} for entry_id in holds.freed])
+            its_own = sa.delete(table).where(table.c.entry_id == sa.bindparam("its_entry"))
+            tables.execute_many(connection, its_own, [{"its_entry": entry_id} for entry_id in holds.freed])
 
     def move_on(self, standing: Standing) -> None:
         """Keep where the batch stands."""
@@ -204,7 +207,7 @@ class Holding:
         table, spent = tables.changed, Size()
         days: defaultdict[int, int] = defaultdict(int)
         for row in self._connection.execute(sa.select(table)):
-            days[day_of(row.hour * HOUR_S)] += row.burdens + row.eases + row.approved
+            days[day_of(row.hour * _HOUR_S)] += row.burdens + row.eases + row.approved
             if row.hour > _hour(now_s) - _DAY_HOURS:
                 spent += Size(row.burdens, row.eases)
         today = day_of(now_s)
@@ -217,9 +220,7 @@ class Holding:
         lane = sa.case((held.c.kind == Kind.LIFTS.value, Lane.EASE.value), else_=Lane.BURDEN.value)
         marks = sa.select(held.c.token, sa.func.min(lane), sa.literal(self._mark)).where(mine).group_by(held.c.token)
         insert = tables.upsert(self._connection, tables.outbox).from_select(("token", "lane", "mark"), marks)
-        known, said = tables.outbox.c.lane, insert.excluded.lane
-        better = {"lane": sa.case((known < said, known), else_=said), "mark": insert.excluded.mark}
-        self._connection.execute(insert.on_conflict_do_update(index_elements=["token"], set_=better))
+        self._connection.execute(tables.better_lane(insert))
 
     def _free_entries(self, batch_id: str) -> None:
         """Entries of which nothing waits any more are as any other."""
@@ -228,15 +229,6 @@ class Holding:
         self._connection.execute(sa.delete(entries).where((entries.c.batch_id == batch_id) & ~waits))
         waits = sa.select(entries.c.entry_id).where(entries.c.entry_id == lines.c.entry_id).exists()
         self._connection.execute(sa.delete(lines).where(~waits))
-
-    def _forget(self, table: sa.Table, keys: Iterable[tuple[bytes, str]]) -> None:
-        gone = sa.delete(table).where(
-            table.c.token == sa.bindparam("its_token"), table.c.entry_id == sa.bindparam("its_entry")
-        )
-        self._many(gone, [{"its_token": token, "its_entry": entry_id} for token, entry_id in keys])
-
-    def _many(self, statement: sa.UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
-        tables.execute_many(self._connection, statement, rows)
 
 
 def _row(key: tuple[bytes, str], held: Held) -> dict[str, Any]:
@@ -250,4 +242,4 @@ def _row(key: tuple[bytes, str], held: Held) -> dict[str, Any]:
 
 
 def _hour(now_s: float) -> int:
-    return int(now_s // HOUR_S)
+    return int(now_s // _HOUR_S)

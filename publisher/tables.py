@@ -6,7 +6,7 @@ lock at once, so that two writers queue and never fail half way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -186,6 +186,21 @@ def upsert(connection: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401  
     """An insert that has `on_conflict_do_update`, in the dialect of this connection."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     return dialect.insert(table)
+
+
+def better_lane(insert: Any) -> Any:  # noqa: ANN401  as `upsert` gives it
+    """An upsert into the outbox with which a token that is there already keeps the better lane."""
+    held, said = outbox.c.lane, insert.excluded.lane
+    better = {"lane": sa.case((held < said, held), else_=said), "mark": insert.excluded.mark}
+    return insert.on_conflict_do_update(index_elements=["token"], set_=better)
+
+
+def delete_shares(connection: sa.Connection, table: sa.Table, keys: Iterable[tuple[bytes, str]]) -> None:
+    """Delete the rows of these tokens and entries from `shares` or `held_shares`."""
+    gone = sa.delete(table).where(
+        table.c.token == sa.bindparam("its_token"), table.c.entry_id == sa.bindparam("its_entry")
+    )
+    execute_many(connection, gone, [{"its_token": token, "its_entry": entry_id} for token, entry_id in keys])
 
 
 def execute_many(connection: sa.Connection, statement: sa.UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:

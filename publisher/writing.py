@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
 
 import sqlalchemy as sa
 
@@ -89,55 +88,60 @@ class Writing:
         hits = [
             {"entry_id": entry_id, "token": token, "corrected_at": int(now_s)} for entry_id, token in writes.wrong_hits
         ]
-        self._many(tables.upsert(self.connection, tables.wrong_hits).on_conflict_do_nothing(), hits)
+        tables.execute_many(
+            self.connection, tables.upsert(self.connection, tables.wrong_hits).on_conflict_do_nothing(), hits
+        )
         self.mark(writes.marks)
         self.holding.save(writes.holds)
 
     def mark(self, lanes: Mapping[bytes, Lane]) -> None:
         """Put these tokens in the outbox; one that is there already keeps the better lane."""
-        insert = tables.upsert(self.connection, tables.outbox)
-        held, said = tables.outbox.c.lane, insert.excluded.lane
-        better = {"lane": sa.case((held < said, held), else_=said), "mark": insert.excluded.mark}
         rows = [{"token": token, "lane": int(lane), "mark": self._mark} for token, lane in lanes.items()]
-        self._many(insert.on_conflict_do_update(index_elements=["token"], set_=better), rows)
+        insert = tables.better_lane(tables.upsert(self.connection, tables.outbox))
+        tables.execute_many(self.connection, insert, rows)
 
     def quarantine(self, events: Iterable[Quarantined]) -> None:
         """Put these events before a human; one that is there already takes what is said now."""
         again = tables.upsert(self.connection, tables.quarantine)
         rows = [dataclasses.asdict(one) for one in events]
         fresh = {name: again.excluded[name] for name in ("entry_id", "field", "reason", "line")}
-        self._many(again.on_conflict_do_update(index_elements=["event_id"], set_=fresh), rows)
+        tables.execute_many(self.connection, again.on_conflict_do_update(index_elements=["event_id"], set_=fresh), rows)
 
     def forget_ended(self, now_s: float, limit: int) -> list[bytes]:
         """Take away shares that can no longer apply; gives their tokens."""
         table = tables.shares
         query = sa.select(table.c.token, table.c.entry_id).where(table.c.ends_at <= int(now_s)).limit(limit)
         ended = self.connection.execute(query).all()
-        self._take_away(ended)
+        tables.delete_shares(self.connection, table, ended)
         held = tables.held_shares
         self.connection.execute(sa.delete(held).where(held.c.ends_at <= int(now_s)))
         return [token for token, _ in ended]
 
     def _save_events(self, writes: Writes) -> None:
         known = [{"event_id": event_id, "digest": digest} for event_id, digest in writes.events.items()]
-        self._many(sa.insert(tables.events), known)
+        tables.execute_many(self.connection, sa.insert(tables.events), known)
         done = sa.delete(tables.quarantine).where(tables.quarantine.c.event_id.in_(list(writes.events)))
         self.connection.execute(done)
         self.quarantine(writes.quarantine.values())
         if writes.released:
             gone = sa.delete(tables.waiting).where(tables.waiting.c.entry_id.in_(writes.released))
             self.connection.execute(gone)
-        self._many(sa.insert(tables.waiting), [dataclasses.asdict(one) for one in writes.waiting])
+        tables.execute_many(
+            self.connection, sa.insert(tables.waiting), [dataclasses.asdict(one) for one in writes.waiting]
+        )
 
     def _save_entries(self, writes: Writes) -> None:
         entries = tables.upsert(self.connection, tables.entries)
-        self._many(
+        tables.execute_many(
+            self.connection,
             entries.on_conflict_do_update(index_elements=["entry_id"], set_={"body": entries.excluded.body}),
             [{"entry_id": entry_id, "body": bodies.encode(state)} for entry_id, state in writes.entries.items()],
         )
-        self._take_away([key for key, share in writes.shares.items() if share is None])
+        gone = [key for key, share in writes.shares.items() if share is None]
+        tables.delete_shares(self.connection, tables.shares, gone)
         shares = tables.upsert(self.connection, tables.shares)
-        self._many(
+        tables.execute_many(
+            self.connection,
             shares.on_conflict_do_update(
                 index_elements=["token", "entry_id"],
                 set_={"share": shares.excluded.share, "ends_at": shares.excluded.ends_at},
@@ -148,13 +152,3 @@ class Writing:
                 if share is not None
             ],
         )
-
-    def _take_away(self, keys: Iterable[tuple[bytes, str]]) -> None:
-        table = tables.shares
-        gone = sa.delete(table).where(
-            table.c.token == sa.bindparam("its_token"), table.c.entry_id == sa.bindparam("its_entry")
-        )
-        self._many(gone, [{"its_token": token, "its_entry": entry_id} for token, entry_id in keys])
-
-    def _many(self, statement: sa.UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
-        tables.execute_many(self.connection, statement, rows)
