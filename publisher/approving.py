@@ -71,7 +71,7 @@ def approve(  # noqa: PLR0913 - one parameter per option is click's way
         _publish(court)  # an approval that was cut short
         waiting = court.bench.find(batch)
         statement = court.bench.statement(waiting, court.feed.list_id, "reject" if reject else "approve")
-        _show(court, statement, waiting)
+        _show(court, statement)
         if not yes:
             click.confirm(f"{statement.decision} this batch?", abort=True)
         signed = approvers.verified(directory, statement, approvers.sign(statement, key_file, opener(passphrase_file)))
@@ -99,17 +99,17 @@ def _publish(court: Publisher) -> int:
     return publish_queued(court.book, court.feed, court.keys.digest_key, _CLOCK).version
 
 
-def _show(court: Publisher, statement: Statement, waiting: WaitingBatch) -> None:
+def _show(court: Publisher, statement: Statement) -> None:
     listed = court.feed.state.count
     told: dict[str, Any] = {
         "decision": statement.decision, "batch": statement.batch_id, "lists": statement.lists,
-        "changes": statement.changes, "lifts": statement.lifts, "share_of_list": share(waiting, listed),
+        "changes": statement.changes, "lifts": statement.lifts, "share_of_list": share(statement, listed),
         "digest": statement.digest,
     }  # fmt: skip
     tell(told, Table("what", "how much", title="What you sign"))
 
 
-def share(batch: WaitingBatch, listed: int) -> float:
+def share(batch: WaitingBatch | Statement, listed: int) -> float:
     """How much of the list the batch touches; 1.0 is as many records as there are."""
     return round((batch.lists + batch.changes + batch.lifts) / max(listed, 1), 4)
 

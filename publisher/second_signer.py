@@ -11,6 +11,7 @@ Rules that hold:
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -77,8 +78,8 @@ class Bench:
     def statement(self, batch: WaitingBatch, list_id: ListId, decision: str) -> Statement:
         """What an approver of this batch signs."""
         with self.book.reading() as connection:
-            digest = _digest(connection, batch.batch_id, self.keys.digest_key)
-        return Statement(list_id, batch.batch_id, decision, batch.lists, batch.changes, batch.lifts, digest)
+            waits = _what_waits(connection, batch.batch_id, self.keys.digest_key)
+        return Statement(list_id, batch.batch_id, decision, *waits)
 
     def approve(self, signed: Signed, now_s: float) -> None:
         """Let the batch go, if it is still what was signed. Raises: SettingError otherwise."""
@@ -165,18 +166,22 @@ def _open_batches(connection: sa.Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _digest(connection: sa.Connection, batch_id: str, key: bytes) -> str:
-    """One value for all that waits for a batch, whatever its order."""
-    table, digest = tables.held_shares, Digest(key)
+def _what_waits(connection: sa.Connection, batch_id: str, key: bytes) -> tuple[int, int, int, str]:
+    """How many records a batch would list, change and lift, and one value for all of it, whatever its order."""
+    table, digest, counts = tables.held_shares, Digest(key), Counter[int]()
     query = sa.select(table.c.token, table.c.entry_id, table.c.kind, table.c.share).where(table.c.batch_id == batch_id)
     for row in connection.execute(query, execution_options={"yield_per": _ROWS}):
+        counts[row.kind] += 1
         digest.add(row.token, b"%d %s\0%s" % (row.kind, row.entry_id.encode(), row.share or b""))
-    return digest.value.hex()
+    return counts[Kind.LISTS], counts[Kind.CHANGES], counts[Kind.LIFTS], digest.value.hex()
 
 
 def _require_unchanged(connection: sa.Connection, statement: Statement, key: bytes) -> None:
-    if _digest(connection, statement.batch_id, key) != statement.digest:
-        raise SettingError("approve: what waits has changed since it was signed; look again, and sign again")
+    said = (statement.lists, statement.changes, statement.lifts, statement.digest)
+    if _what_waits(connection, statement.batch_id, key) != said:
+        raise SettingError(
+            f"{statement.decision}: what waits has changed since it was signed; look again, and sign again"
+        )
 
 
 def _record(connection: sa.Connection, signed: Signed, now_s: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from restriction.identity import Mode
 from tests.fakes import postgres
 from tests.fakes.bad_lines import raw
 from tests.fakes.books import listed, publish, sqlite_url
-from tests.fakes.court import KEYS, NOW, exempt_line, head, lift_line, list_line, number, resident, retain_line
+from tests.fakes.court import KEYS, NOW, Json, exempt_line, head, lift_line, list_line, number, resident, retain_line
 from tests.fakes.second_signers import SMALL, GuardedCourt, guarded_court, statuses
 
 HOUR_S = 3_600
@@ -244,6 +245,30 @@ def test_a_signature_does_not_cover_what_came_after_it(court: GuardedCourt) -> N
     with pytest.raises(SettingError, match="changed since it was signed"):
         court.bench.approve(signed, NOW)
     assert on_list(court) == {1}
+
+
+def test_what_is_signed_counts_what_its_digest_is_of(court: GuardedCourt) -> None:
+    court.begin(list_line(1))
+    court.submit(*wave())
+    [seen] = court.waiting()
+    court.submit(lift_line(10), batch="batch-2")
+
+    said = court.bench.statement(seen, court.book.state.list_id, "approve")
+
+    assert (said.lists, said.changes, said.lifts) == (3, 0, 0)
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+@pytest.mark.parametrize("counts", [{"lists": 3}, {"changes": 1}, {"lifts": 1}], ids=str)
+def test_a_signature_of_other_counts_decides_nothing(court: GuardedCourt, decision: str, counts: Json) -> None:
+    court.begin(list_line(1))
+    court.submit(*wave())
+    signed = court.signed(decision=decision)
+    wrong = replace(signed, statement=replace(signed.statement, **counts))
+
+    with pytest.raises(SettingError, match=f"{decision}: what waits has changed since it was signed"):
+        getattr(court.bench, decision)(wrong, NOW)
+    assert court.waiting()
 
 
 def test_approved_waves_do_not_spend_the_day(court: GuardedCourt) -> None:
