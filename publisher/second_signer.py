@@ -1,6 +1,7 @@
 """Batches that wait for a second signer: what they are, and how they are approved, rejected or let go.
 
 Rules that hold:
+- A batch is decided once its submitter is done, or known to be gone: nothing of it comes after its decision.
 - Approval is one transaction: what the approver signed is compared with what waits, and all of it may then be signed
   into the feed. A crash leaves the batch waiting, or approved and for `publish_queued` to sign.
 - What a later event eased is no longer among what waits, so no approval brings it back.
@@ -85,6 +86,7 @@ class Bench:
         """Let the batch go, if it is still what was signed. Raises: SettingError otherwise."""
         statement = signed.statement
         with self.book.writing() as writing:
+            _require_taken_in(writing.connection, statement.batch_id)
             _require_unchanged(writing.connection, statement, self.keys.digest_key)
             _record(writing.connection, signed, now_s)
             writing.holding.release(statement.batch_id, now_s, lifts=True)
@@ -95,6 +97,7 @@ class Bench:
         """Drop what waits for the batch, if it is still what was signed. Raises: SettingError otherwise."""
         batch_id = signed.statement.batch_id
         with self.book.writing() as writing:
+            _require_taken_in(writing.connection, batch_id)
             _require_unchanged(writing.connection, signed.statement, self.keys.digest_key)
             _record(writing.connection, signed, now_s)
         while self._take_back(batch_id, now_s):
@@ -174,6 +177,11 @@ def _what_waits(connection: sa.Connection, batch_id: str, key: bytes) -> tuple[i
         counts[row.kind] += 1
         digest.add(row.token, b"%d %s\0%s" % (row.kind, row.entry_id.encode(), row.share or b""))
     return counts[Kind.LISTS], counts[Kind.CHANGES], counts[Kind.LIFTS], digest.value.hex()
+
+
+def _require_taken_in(connection: sa.Connection, batch_id: str) -> None:
+    if batch_id in _open_batches(connection):
+        raise SettingError(f"batch {batch_id}: still being taken in; wait until its submitter is done")
 
 
 def _require_unchanged(connection: sa.Connection, statement: Statement, key: bytes) -> None:

@@ -292,6 +292,20 @@ def test_a_batch_whose_submitter_died_is_judged_by_what_it_brought(court: Guarde
     assert [batch.batch_id for batch in court.waiting()] == ["large"]
 
 
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_a_batch_that_is_being_taken_in_is_not_decided(court: GuardedCourt, decision: str) -> None:
+    court.begin(list_line(1))
+    cut_short(court, "batch-1", wave(20, 5))
+
+    with pytest.raises(SettingError, match="batch batch-1: still being taken in"):
+        getattr(court, decision)()
+    assert court.waiting()[0].lists == 4
+
+    court.bench.settle_abandoned(NOW)
+    getattr(court, decision)()
+    assert court.waiting() == []
+
+
 def test_a_batch_that_is_submitted_again_goes_on_where_it_was_cut(court: GuardedCourt) -> None:
     court.begin(list_line(1))
     cut_short(court, "batch-1", wave(10, 5))
