@@ -63,6 +63,7 @@ def approval(feed: Feed, version: int) -> bytes | None:
 def sign(feed: Feed, safe: SafeKey) -> tuple[int, int]:
     """Add this root key's signature for the next version; how many there are, and how many it takes.
 
+    Signatures of keys that were replaced since they signed are let go.
     The caller holds the feed's lock. Raises: SettingError when it is no root key.
     """
     version, root = feed.state.version + 1, feed.root
@@ -70,7 +71,8 @@ def sign(feed: Feed, safe: SafeKey) -> tuple[int, int]:
     if safe.signer.public_key.keyid not in role.keyids:
         raise SettingError(f"{safe.path}: not a root key of this list; an empty list takes {role.threshold} of these")
     signature = safe.signer.sign(Emptying(feed.list_id, version).to_bytes())
-    signatures = _collected(feed, version) | {signature.keyid: signature.signature}
+    collected = {keyid: given for keyid, given in _collected(feed, version).items() if keyid in role.keyids}
+    signatures = collected | {signature.keyid: signature.signature}
     path = _path(feed, version)
     path.parent.mkdir(exist_ok=True)
     replace_file(path, encode_approval(signatures))

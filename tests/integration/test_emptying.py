@@ -10,8 +10,10 @@ import click
 import pytest
 
 from publisher import emptying
+from publisher.key_files import new_key, write_key
 from publisher.publish import publish_queued
 from publisher.roots import SafeKey
+from publisher.rotation import KeyRoom
 from restriction.change import DIGEST_BYTES, ListId
 from restriction.errors import SettingError
 from restriction.record import decode
@@ -112,6 +114,23 @@ def test_an_approval_is_for_one_version(court: ListPublisher) -> None:
     approve(court, 2)
 
     assert court.feed.state.count == 1
+
+
+def test_the_signature_of_a_root_key_that_was_replaced_since_does_not_count(court: ListPublisher) -> None:
+    court.publish(lifted(1), lifted(2))
+    first, second, third = (SafeKey.read(root_key(court, number)) for number in (1, 2, 3))
+    emptying.sign(court.feed, first)
+    write_key(court.directory / "fresh.pem", new_key())
+    rotation = KeyRoom(court.directory, court.feed)
+    draft = rotation.draft_replacement(
+        first.signer.public_key.keyid, SafeKey.read(court.directory / "fresh.pem"), (second, third), court.clock()
+    )
+    assert draft is not None
+    with court.feed.lock():
+        rotation.publish(draft, court.clock())
+
+    assert emptying.sign(court.feed, second) == (1, 2)
+    assert emptying.sign(court.feed, third) == (2, 2)
 
 
 def test_an_online_key_is_no_root_key(court: ListPublisher) -> None:
