@@ -186,7 +186,16 @@ class Holding:
         )  # fmt: skip
         self._connection.execute(sa.delete(tables.shares).where(taken.exists()))
         self._connection.execute(sa.delete(held).where(mine))
-        self._free_entries(batch_id)
+        self._free_entries()
+
+    def forget_ended(self, now_s: float) -> None:
+        """Forget what waits and can no longer apply, and batches and entries of which nothing waits then."""
+        held, batches = tables.held_shares, tables.batches
+        self._connection.execute(sa.delete(held).where(held.c.ends_at <= int(now_s)))
+        self._free_entries()
+        waits = sa.select(held.c.token).where(held.c.batch_id == batches.c.batch_id).exists()
+        done = (batches.c.state == BatchState.WAITING.value) & ~waits
+        self._connection.execute(sa.delete(batches).where(done))
 
     def count(self, changed: Size, approved: int, now_s: float) -> None:
         """Add to what changed in this hour."""
@@ -222,11 +231,11 @@ class Holding:
         insert = tables.upsert(self._connection, tables.outbox).from_select(("token", "lane", "mark"), marks)
         self._connection.execute(tables.better_lane(insert))
 
-    def _free_entries(self, batch_id: str) -> None:
+    def _free_entries(self) -> None:
         """Entries of which nothing waits any more are as any other."""
         held, entries, lines = tables.held_shares, tables.held_entries, tables.held_lines
         waits = sa.select(held.c.token).where(held.c.entry_id == entries.c.entry_id).exists()
-        self._connection.execute(sa.delete(entries).where((entries.c.batch_id == batch_id) & ~waits))
+        self._connection.execute(sa.delete(entries).where(~waits))
         waits = sa.select(entries.c.entry_id).where(entries.c.entry_id == lines.c.entry_id).exists()
         self._connection.execute(sa.delete(lines).where(~waits))
 

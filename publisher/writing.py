@@ -108,13 +108,12 @@ class Writing:
         tables.execute_many(self.connection, again.on_conflict_do_update(index_elements=["event_id"], set_=fresh), rows)
 
     def forget_ended(self, now_s: float, limit: int) -> list[bytes]:
-        """Take away shares that can no longer apply; gives their tokens."""
+        """Take away shares that can no longer apply, and forget those that wait; gives the tokens of the former."""
         table = tables.shares
         query = sa.select(table.c.token, table.c.entry_id).where(table.c.ends_at <= int(now_s)).limit(limit)
         ended = self.connection.execute(query).all()
         tables.delete_shares(self.connection, table, ended)
-        held = tables.held_shares
-        self.connection.execute(sa.delete(held).where(held.c.ends_at <= int(now_s)))
+        self.holding.forget_ended(now_s)
         return [token for token, _ in ended]
 
     def _save_events(self, writes: Writes) -> None:

@@ -19,10 +19,23 @@ from restriction.identity import Mode
 from tests.fakes import postgres
 from tests.fakes.bad_lines import raw
 from tests.fakes.books import listed, publish, sqlite_url
-from tests.fakes.court import KEYS, NOW, Json, exempt_line, head, lift_line, list_line, number, resident, retain_line
+from tests.fakes.court import (
+    KEYS,
+    NOW,
+    Json,
+    exempt_line,
+    head,
+    instant,
+    lift_line,
+    list_line,
+    number,
+    resident,
+    retain_line,
+)
 from tests.fakes.second_signers import SMALL, GuardedCourt, guarded_court, statuses
 
 HOUR_S = 3_600
+JUNE = instant("2026-06-01T00:00:00")
 
 
 @pytest.fixture(scope="module")
@@ -314,6 +327,55 @@ def test_a_batch_that_is_submitted_again_goes_on_where_it_was_cut(court: Guarded
 
     assert statuses(rows) == ["duplicate"] * 4 + ["held"]
     assert court.waiting()[0].lists == 5
+
+
+# --- the clock --------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_of_which_all_has_ended_is_forgotten_with_its_names_and_numbers(court: GuardedCourt) -> None:
+    court.begin(list_line(1))
+    court.submit(*(list_line(10 + n, term_until="2026-06-01") for n in range(4)))
+    court.submit(exempt_line(10), batch="batch-2")
+
+    court.book.sweep(JUNE)
+
+    assert left(court) == {"held_shares": 0, "held_entries": 0, "held_lines": 0}
+    assert batches(court) == {"first-load"}
+
+
+def test_a_batch_of_which_some_has_ended_waits_with_the_rest(court: GuardedCourt) -> None:
+    court.begin(list_line(1))
+    court.submit(list_line(9, term_until="2026-06-01"), *wave())
+
+    court.book.sweep(JUNE)
+
+    assert left(court) == {"held_shares": 4, "held_entries": 4, "held_lines": 4}
+    court.approve(now_s=JUNE)
+    assert on_list(court) == {1, 10, 11, 12, 13}
+
+
+def test_a_batch_that_is_being_taken_in_is_known_when_all_that_it_brought_has_ended(court: GuardedCourt) -> None:
+    court.begin(list_line(1))
+    cut_short(court, "batch-1", [list_line(10 + n, term_until="2026-06-01") for n in range(4)])
+
+    court.book.sweep(JUNE)
+
+    assert left(court) == {"held_shares": 0, "held_entries": 0, "held_lines": 0}
+    assert batches(court) == {"first-load", "batch-1"}
+
+
+def left(court: GuardedCourt) -> dict[str, int]:
+    """How many rows of what waits there are."""
+    with court.book.reading() as connection:
+        return {
+            table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in (tables.held_shares, tables.held_entries, tables.held_lines)
+        }
+
+
+def batches(court: GuardedCourt) -> set[str]:
+    with court.book.reading() as connection:
+        return set(connection.execute(sa.select(tables.batches.c.batch_id)).scalars())
 
 
 def cut_short(court: GuardedCourt, batch: str, lines: list[dict[str, object]]) -> None:
