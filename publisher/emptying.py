@@ -8,9 +8,9 @@ Rules that hold:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from publisher.feed import Feed
 from publisher.roots import SafeKey
@@ -20,17 +20,10 @@ from restriction.emptying import Emptying, decode_approval, encode_approval, is_
 from restriction.errors import SettingError
 from settings.files import replace_file
 
+if TYPE_CHECKING:
+    from publisher.publish import Outbox  # it imports this module
+
 _LIVE: Final = "live"
-
-
-class Published(Protocol):
-    """What is on the list, and what waits to be signed."""
-
-    def next_changes(self, limit: int) -> Sequence[Change]:
-        """The changes to sign next."""
-
-    def published(self, tokens: Iterable[bytes]) -> Mapping[bytes, bytes]:
-        """The published records of these tokens."""
 
 
 def needs_approval(before: ListState, after: ListState) -> bool:
@@ -46,7 +39,7 @@ def sparing_last(changes: Sequence[Change], before: Mapping[bytes, bytes]) -> li
     return others if kept == before[last] else [*others, Change(last, kept, Lane.EASE)]
 
 
-def is_pending(book: Published, feed: Feed) -> bool:
+def is_pending(book: Outbox, feed: Feed) -> bool:
     """Whether the last record of a live list waits for the root keys."""
     state, changes = feed.state, book.next_changes(2)
     alone = len(changes) == 1 and not changes[0].record and state.count == 1
