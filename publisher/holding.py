@@ -173,15 +173,15 @@ class Holding:
         if not lifts:
             mine &= held.c.kind != Kind.LIFTS.value
         self._mark_held(mine)
-        alive = mine & held.c.share.is_not(None) & (held.c.ends_at.is_(None) | (held.c.ends_at > int(now_s)))
+        alive = held.c.share.is_not(None) & (held.c.ends_at.is_(None) | (held.c.ends_at > int(now_s)))
         columns = ("token", "entry_id", "share", "ends_at")
         insert = tables.upsert(self._connection, tables.shares).from_select(
-            columns, sa.select(*(held.c[name] for name in columns)).where(alive)
+            columns, sa.select(*(held.c[name] for name in columns)).where(mine & alive)
         )
         fresh = {name: insert.excluded[name] for name in ("share", "ends_at")}
         self._connection.execute(insert.on_conflict_do_update(index_elements=["token", "entry_id"], set_=fresh))
         taken = sa.select(held.c.token).where(
-            mine & held.c.share.is_(None) & (held.c.token == tables.shares.c.token)
+            mine & ~alive & (held.c.token == tables.shares.c.token)
             & (held.c.entry_id == tables.shares.c.entry_id)
         )  # fmt: skip
         self._connection.execute(sa.delete(tables.shares).where(taken.exists()))
@@ -189,9 +189,15 @@ class Holding:
         self._free_entries()
 
     def forget_ended(self, now_s: float) -> None:
-        """Forget what waits and can no longer apply, and batches and entries of which nothing waits then."""
-        held, batches = tables.held_shares, tables.batches
-        self._connection.execute(sa.delete(held).where(held.c.ends_at <= int(now_s)))
+        """Forget what waits and can no longer apply, and batches and entries of which nothing waits then.
+
+        What would replace a share in force waits on: with it the person's way off the list would be forgotten.
+        """
+        held, batches, shares = tables.held_shares, tables.batches, tables.shares
+        in_force = sa.select(shares.c.token).where(
+            (shares.c.token == held.c.token) & (shares.c.entry_id == held.c.entry_id)
+        )
+        self._connection.execute(sa.delete(held).where((held.c.ends_at <= int(now_s)) & ~in_force.exists()))
         self._free_entries()
         waits = sa.select(held.c.token).where(held.c.batch_id == batches.c.batch_id).exists()
         done = (batches.c.state == BatchState.WAITING.value) & ~waits

@@ -354,6 +354,23 @@ def test_a_batch_of_which_some_has_ended_waits_with_the_rest(court: GuardedCourt
     assert on_list(court) == {1, 10, 11, 12, 13}
 
 
+def test_lifts_that_wait_still_take_people_off_after_the_terms_that_they_set_have_ended(court: GuardedCourt) -> None:
+    court.begin(*wave(10, 10))
+    court.submit(*(shorter(sequence) for sequence in range(10, 18)))
+    assert court.waiting()[0].lifts == 8
+
+    court.book.sweep(JUNE)
+    court.approve(now_s=JUNE)
+
+    assert on_list(court) == {18, 19}
+    assert batches(court) == {"first-load"}
+
+
+def shorter(sequence: int) -> dict[str, object]:
+    change = {"version": 2, "changes": {"term_until": "2026-06-01"}}
+    return head("CORRECT", f"shorter-{sequence}", entry_id=f"n-{sequence}", **change)
+
+
 def test_a_batch_that_is_being_taken_in_is_known_when_all_that_it_brought_has_ended(court: GuardedCourt) -> None:
     court.begin(list_line(1))
     cut_short(court, "batch-1", [list_line(10 + n, term_until="2026-06-01") for n in range(4)])
