@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from liststore.cells import whole_row
 from liststore.effects import Confirmation, Effect
 from liststore.keys import Keys
 from liststore.keyspace import Keyspace
 from liststore.seal import Kind, seal, unseal
-from restriction.errors import StoreNotWholeError, StoreUnavailableError
+from restriction.errors import StoreNotWholeError
 
 _EFFECT: Final = struct.Struct("<QQ4dHH")
 
@@ -41,10 +42,8 @@ async def read_effects(
     if not versions:
         return {}
     (row,) = await keyspace.read([[keys.effect(version) for version in versions]])
-    if isinstance(row, StoreUnavailableError):
-        raise row
     asked = {(epoch, version) for version in versions}
-    return {effect.version: effect for effect in _whole(key, row) if (effect.epoch, effect.version) in asked}
+    return {effect.version: effect for effect in _whole(key, whole_row(row)) if (effect.epoch, effect.version) in asked}
 
 
 def _whole(key: bytes, row: Iterable[bytes | None]) -> list[Effect]:

@@ -24,12 +24,12 @@ from typing import Final, TypeVar
 
 from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, ServerState
 from liststore.bucket import Bucket, open_bucket
+from liststore.cells import read_announcement, read_filter_image, read_parameters, whole_row
 from liststore.effect_cells import read_effects
 from liststore.effects import Effect
 from liststore.keys import Keys, Place, place_of, places
 from liststore.keyspace import Keyspace, Row
-from liststore.seal import Kind, unseal
-from liststore.sealed import Step, decode_announcement, decode_filter_image, decode_head, open_pages
+from liststore.sealed import Step, decode_head, open_pages
 from liststore.server import Server
 from liststore.suspects import Teller
 from restriction.errors import GapError, StoreNotWholeError, StoreUnavailableError
@@ -84,14 +84,11 @@ class KeyspaceReader:
 
     async def announcement(self) -> Announcement | None:
         """See `ListReader.announcement`."""
-
-        async def read(keyspace: Keyspace) -> Announcement | None:
-            raw = await read_cell(keyspace, self._keys.announcement)
-            return None if raw is None else decode_announcement(self._key, raw)
-
         for server in self._servers:
             server.try_out([[self._keys.announcement]], self._bounds.server_s)
-        return await self._from_any(read, within_s=SMALL_READ_S)
+        return await self._from_any(
+            lambda keyspace: read_announcement(keyspace, self._keys, self._key), within_s=SMALL_READ_S
+        )
 
     async def additions(self, generation: int, after: int, upto: int) -> list[bytes]:
         """See `ListReader.additions`."""
@@ -108,17 +105,7 @@ class KeyspaceReader:
 
     async def filter_image(self, generation: int) -> FilterImage | None:
         """See `ListReader.filter_image`."""
-
-        async def read(keyspace: Keyspace) -> FilterImage | None:
-            raw = await read_cell(keyspace, self._keys.filter_image(generation))
-            if raw is None:
-                return None
-            image = await asyncio.to_thread(decode_filter_image, self._key, raw)
-            if image.generation != generation:
-                raise StoreNotWholeError("filter: foreign: it belongs to another generation: build it anew")
-            return image
-
-        return await self._from_any(read)
+        return await self._from_any(lambda keyspace: read_filter_image(keyspace, self._keys, self._key, generation))
 
     async def tokens(self, generation: Generation, at_least: int = 0) -> AsyncIterator[list[bytes]]:
         """See `ListReader.tokens`."""
@@ -133,12 +120,9 @@ class KeyspaceReader:
 
     async def parameters(self) -> bytes | None:
         """See `ListReader.parameters`."""
-
-        async def read(keyspace: Keyspace) -> bytes | None:
-            raw = await read_cell(keyspace, self._keys.parameters)
-            return None if raw is None else unseal(self._key, Kind.PARAMETERS, raw)
-
-        return await self._from_any(read, within_s=SMALL_READ_S)
+        return await self._from_any(
+            lambda keyspace: read_parameters(keyspace, self._keys, self._key), within_s=SMALL_READ_S
+        )
 
     def hints(self) -> AsyncIterator[int]:
         """See `ListReader.hints`; a replica's would be the primary's."""
@@ -241,20 +225,8 @@ def _check_epoch(head: Head, at: Announcement) -> None:
         raise StoreUnavailableError("head: of another epoch than the one in service: wait for the agent")
 
 
-def whole_row(row: Row | StoreUnavailableError) -> Row:
-    """The row. Raises: the StoreUnavailableError that stands in its place."""
-    if isinstance(row, StoreUnavailableError):
-        raise row
-    return row
-
-
 def _question_row(row: Row | StoreUnavailableError) -> Row:
     cells = whole_row(row)
     if len(cells) != _CELLS:
         raise StoreUnavailableError("store: the reply to another question: a reply was crossed")
     return cells
-
-
-async def read_cell(keyspace: Keyspace, key: str) -> bytes | None:
-    """One value, None when there is none."""
-    return whole_row((await keyspace.read([[key]]))[0])[0]

@@ -6,23 +6,22 @@ carries the digest of its content, equal heads mean equal content, and a second 
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from liststore.base import PARTITIONS, Announcement, FilterImage, Generation, Head, Move
 from liststore.bucket import Bucket, encode_bucket, open_bucket
+from liststore.cells import read_announcement, read_cell, read_filter_image, read_parameters, whole_row
 from liststore.effect_cells import encode_effect, read_effects
 from liststore.effects import Confirmation, Effect
 from liststore.keys import Keys, Place, place_of, places, spread
 from liststore.keyspace import ALONE, Confirmer, Keyspace, News, Swap
-from liststore.reader import check_head, read_cell, whole_row
-from liststore.seal import Kind, seal, unseal
+from liststore.reader import check_head
+from liststore.seal import Kind, seal
 from liststore.sealed import (
     Step,
     decode_announcement,
-    decode_filter_image,
     decode_head,
     encode_announcement,
     encode_filter_image,
@@ -46,8 +45,7 @@ class KeyspaceWriter:
 
     async def announcement(self) -> Announcement | None:
         """See `ListWriter.announcement`."""
-        raw = await read_cell(self._keyspace, self._keys.announcement)
-        return None if raw is None else decode_announcement(self._key, raw)
+        return await read_announcement(self._keyspace, self._keys, self._key)
 
     async def load(self, generation: Generation, partition: int, records: Mapping[bytes, bytes], head: Head) -> None:
         """See `ListWriter.load`."""
@@ -127,13 +125,11 @@ class KeyspaceWriter:
 
     async def filter_image(self, generation: int) -> FilterImage | None:
         """See `ListWriter.filter_image`."""
-        raw = await read_cell(self._keyspace, self._keys.filter_image(generation))
-        return None if raw is None else await asyncio.to_thread(decode_filter_image, self._key, raw)
+        return await read_filter_image(self._keyspace, self._keys, self._key, generation)
 
     async def parameters(self) -> bytes | None:
         """See `ListWriter.parameters`."""
-        raw = await read_cell(self._keyspace, self._keys.parameters)
-        return None if raw is None else unseal(self._key, Kind.PARAMETERS, raw)
+        return await read_parameters(self._keyspace, self._keys, self._key)
 
     async def put_filter_image(self, image: FilterImage) -> None:
         """See `ListWriter.put_filter_image`."""

@@ -10,7 +10,7 @@ import pytest
 
 from liststore.base import Announcement, FilterImage
 from liststore.keys import place_of
-from restriction.errors import StoreUnavailableError
+from restriction.errors import StoreNotWholeError, StoreUnavailableError
 from tests.fakes.liststore import head_of
 from tests.fakes.stores import (
     ABSENT,
@@ -207,8 +207,9 @@ async def test_a_filter_image_of_another_generation_is_foreign(store: Store) -> 
     raw = store.get(KEYS.filter_image(7))
     assert raw is not None
     store.put(KEYS.filter_image(8), raw)
-    with pytest.raises(StoreUnavailableError, match="foreign"):
-        await store.reader.filter_image(8)
+    for port in (store.reader, store.writer):
+        with pytest.raises(StoreNotWholeError, match="foreign"):
+            await port.filter_image(8)
 
 
 async def test_an_altered_filter_image_is_not_believed(store: Store) -> None:
