@@ -54,13 +54,17 @@ DISK: Final = frozenset({"DISK_FAILED"})
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One alarm; times are Unix seconds, of which `over_s` is None as long as it is raised."""
+    """One alarm; times are Unix seconds, of which `over_s` is None as long as it is raised.
+
+    `lasted_s` is how long it was seen, or was raised when it is over, by the monotonic clock.
+    """
 
     name: str
     first_s: float
     last_s: float
     message: str
     over_s: float | None = None
+    lasted_s: float = 0.0
 
 
 class Alarms:
@@ -70,8 +74,10 @@ class Alarms:
         self._clock = clock
         self._monotonic = monotonic
         self._raised: dict[str, Alarm] = {}
+        self._began: dict[str, float] = {}  # the monotonic instant of the first sighting, of those raised now
         self._seen_by: dict[str, frozenset[str]] = {}  # the step that saw it last: no other can tell that it is over
-        self._over: Alarm | None = None
+        self._newest = ""
+        self._over: Alarm | None = None  # the newest one, once it is over
         self._beat: tuple[int, float] | None = None
         self._started_s = monotonic()
 
@@ -83,8 +89,7 @@ class Alarms:
     @property
     def last(self) -> Alarm | None:
         """The alarm that was raised last, which may be over; None when there never was one."""
-        every = [*self._raised.values(), *([self._over] if self._over else [])]
-        return max(every, key=lambda alarm: alarm.first_s, default=None)
+        return self._raised.get(self._newest, self._over)
 
     @contextmanager
     def watching(self, step: frozenset[str]) -> Iterator[None]:
@@ -126,16 +131,20 @@ class Alarms:
                 self._clear(other)
 
     def _raise(self, name: str, message: str) -> None:
-        now_s = self._clock()
-        known = self._raised.get(name)
-        self._raised[name] = replace(known, last_s=now_s) if known else Alarm(name, now_s, now_s, message)
-        if known is None:
+        now_s, known = self._clock(), self._raised.get(name)
+        if known:
+            self._raised[name] = replace(known, last_s=now_s, lasted_s=self._monotonic() - self._began[name])
+        else:
+            self._raised[name] = Alarm(name, now_s, now_s, message)
+            self._began[name], self._newest = self._monotonic(), name
             _log.error("alarm %s: %s", name, message)
 
     def _clear(self, name: str) -> None:
         alarm = self._raised.pop(name, None)
         if alarm:
-            self._over = replace(alarm, over_s=self._clock())
+            lasted_s = self._monotonic() - self._began.pop(name)
+            if name == self._newest:
+                self._over = replace(alarm, over_s=self._clock(), lasted_s=lasted_s)
             _log.info("alarm %s is over", name)
 
 

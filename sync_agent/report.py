@@ -63,8 +63,7 @@ def read_report(file: Path, now_s: float) -> dict[str, Any]:
 
 
 def _alarm(alarm: Alarm) -> dict[str, Any]:
-    lasted_s = round((alarm.over_s or alarm.last_s) - alarm.first_s, 3)
-    return asdict(alarm) | {"lasted_s": lasted_s, "meaning": MEANINGS[alarm.name]}
+    return asdict(alarm) | {"lasted_s": round(alarm.lasted_s, 3), "meaning": MEANINGS[alarm.name]}
 
 
 def _why_not(raised: tuple[Alarm, ...]) -> str:

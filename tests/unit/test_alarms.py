@@ -49,7 +49,7 @@ def test_an_alarm_keeps_its_first_sighting_and_moves_its_last(alarms: Alarms, cl
     _fail(alarms, FEED, FeedUnreachableError("x"))
     clock.advance(5)
     _fail(alarms, FEED, FeedUnreachableError("y"))
-    assert alarms.raised == (Alarm("FEED_UNREACHABLE", 1_000.0, 1_005.0, "x"),)
+    assert alarms.raised == (Alarm("FEED_UNREACHABLE", 1_000.0, 1_005.0, "x", lasted_s=5.0),)
 
 
 def test_a_pass_without_its_cause_clears_an_alarm(alarms: Alarms) -> None:
@@ -135,10 +135,36 @@ def test_the_alarm_that_was_raised_last_is_known_also_when_it_is_over(alarms: Al
     clock.advance(7)
     with alarms.watching(FEED):
         pass
-    assert alarms.last == Alarm("LIST_FORGED", 1_001.0, 1_001.0, "LIST_FORGED: y", 1_008.0)
+    assert alarms.last == Alarm("LIST_FORGED", 1_001.0, 1_001.0, "LIST_FORGED: y", 1_008.0, 7.0)
     clock.advance(1)
     _fail(alarms, FEED, FeedUnreachableError("z"))
     assert alarms.last == Alarm("FEED_UNREACHABLE", 1_009.0, 1_009.0, "z")
+
+
+def test_an_earlier_alarm_that_is_over_later_is_not_the_one_raised_last(alarms: Alarms, clock: FakeClock) -> None:
+    _fail(alarms, STORE, StoreUnavailableError("x"))
+    clock.advance(1)
+    _fail(alarms, FEED, FeedUnreachableError("y"))
+    for step in (FEED, STORE):
+        clock.advance(1)
+        with alarms.watching(step):
+            pass
+    assert alarms.last == Alarm("FEED_UNREACHABLE", 1_001.0, 1_001.0, "y", 1_002.0, 1.0)
+
+
+@pytest.mark.parametrize("set_by_s", [-86_400, 86_400], ids=["back", "forward"])
+def test_how_long_an_alarm_lasts_does_not_depend_on_the_wall_clock(set_by_s: int) -> None:
+    wall, monotonic = FakeClock(1_000.0), FakeClock(0.0)
+    alarms = Alarms(wall, monotonic)
+    _fail(alarms, FEED, FeedUnreachableError("x"))
+    wall.advance(set_by_s)
+    monotonic.advance(5)
+    _fail(alarms, FEED, FeedUnreachableError("x"))
+    assert [alarm.lasted_s for alarm in alarms.raised] == [5.0]
+    monotonic.advance(2)
+    with alarms.watching(FEED):
+        pass
+    assert alarms.last == Alarm("FEED_UNREACHABLE", 1_000.0, 1_000.0 + set_by_s, "x", 1_000.0 + set_by_s, 7.0)
 
 
 def test_every_alarm_of_the_transport_has_a_meaning_and_is_cleared_by_the_feed() -> None:

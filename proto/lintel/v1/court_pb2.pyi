@@ -94,7 +94,7 @@ class GetEffectResponse(_message.Message):
     replicas_confirmed: _builtins.int
     """How many replicas had confirmed when they were last asked about this version."""
     replicas_configured: _builtins.int
-    """How many replicas are configured."""
+    """How many replicas were configured when they were last asked about this version; 0 when that is not known."""
     current_version: _builtins.int
     """The version in service now."""
     list_name: _builtins.str
@@ -105,8 +105,8 @@ class GetEffectResponse(_message.Message):
     """Epoch of the list: versions of different epochs do not compare."""
     @_builtins.property
     def lifts_effective_time(self) -> _timestamp_pb2.Timestamp:
-        """When the primary store had committed whatever eases in the version: from then on no answer restricts by what was
-        lifted. Unset: not yet, or no longer known, as the other times.
+        """When the primary store had committed whatever eases in the version: from then on the primary answers without what
+        was lifted; replicas follow, see `lifts_acknowledged_time`. Unset: not yet, or no longer known, as the other times.
         """
 
     @_builtins.property
