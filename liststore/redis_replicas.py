@@ -23,12 +23,12 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisClusterException, RedisError
 
 from liststore.base import PARTITIONS
 from liststore.effects import Confirmation
 from liststore.keys import Keys
 from liststore.redis_client import BULK, Client, Patience, beside, connect, disconnect, renamed, replicas_of
+from restriction.errors import StoreUnavailableError
 
 _MARK_BYTES: Final = 16
 # Whoever does not answer within this does not confirm now, and is asked again by the next confirmation.
@@ -72,8 +72,9 @@ class RedisReplicas:
 
     async def _shows(self, replica: str, mark: bytes) -> bool:
         try:
-            return bool(await self._server(replica, _PROBE).execute_command("GET", self._keys.mark()) == mark)
-        except (RedisError, OSError):
+            with renamed():
+                return bool(await self._server(replica, _PROBE).execute_command("GET", self._keys.mark()) == mark)
+        except StoreUnavailableError:
             return False
 
     async def _discovered(self, primary: Redis) -> Sequence[str]:
@@ -83,20 +84,22 @@ class RedisReplicas:
             return ()
         for sentinel in pool.sentinel_manager.sentinels:
             try:
-                known = await sentinel.sentinel_slaves(pool.service_name)
-            except (RedisError, OSError):
+                with renamed():
+                    known = await sentinel.sentinel_slaves(pool.service_name)
+            except StoreUnavailableError:
                 continue
             return [beside(self._url, replica["ip"], replica["port"]) for replica in known]
         raise RedisConnectionError("no Sentinel answers")
 
     async def _confirm_cluster(self, cluster: RedisCluster, wait_s: float) -> Confirmation:
         try:
-            _ = await cluster.initialize()
-            shards = self._shards(cluster)
-            counts = await asyncio.gather(
-                *(_write(self._server(shard.address, BULK), shard.key, b"", shard.replicas, wait_s) for shard in shards)
-            )
-        except (RedisError, RedisClusterException):
+            with renamed():
+                _ = await cluster.initialize()
+                shards = self._shards(cluster)
+                counts = await asyncio.gather(
+                    *(_write(self._server(one.address, BULK), one.key, b"", one.replicas, wait_s) for one in shards)
+                )
+        except StoreUnavailableError:
             await cluster.aclose()  # its map may be an old one, and is read anew by the next confirmation
             raise
         confirmed = (min(count, shard.replicas) for count, shard in zip(counts, shards, strict=True))

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 
 from liststore.effects import Confirmation
 from liststore.keys import Keys
@@ -15,6 +16,7 @@ from liststore.wiring import open_writer
 from restriction.errors import StoreUnavailableError
 from tests.fakes.liststore import BUCKET_KEY, put_list
 from tests.fakes.replicas import Replicated, attached, cluster, following, node, sentinel
+from tests.faults.proxy import standing
 
 SHORT_S = 0.05
 LONG_S = 10.0  # never waited for in full: the replicas are on this machine
@@ -97,6 +99,23 @@ async def test_while_no_sentinel_answers_nothing_is_confirmed(replicated: Replic
     async with confirming(url) as replicas:
         with pytest.raises(StoreUnavailableError):
             await replicas.confirm(SHORT_S)
+
+
+def test_a_replica_whose_connection_was_reset_alone_does_not_confirm(replicated: Replicated) -> None:
+    """Under uvloop, which does not call that a lost connection."""
+
+    async def ask() -> None:
+        async with (
+            standing(("127.0.0.1", replicated.replicas[0].port)) as link,
+            confirming(f"redis://{replicated.primary.place}?replica={link.url}") as replicas,
+        ):
+            assert await replicas.confirm(LONG_S) == Confirmation(1, 1)
+            assert link.cut() == 1
+            await asyncio.sleep(0.05)  # until the loop has heard of it
+            assert await replicas.confirm(LONG_S) == Confirmation(0, 1)
+            assert await replicas.confirm(LONG_S) == Confirmation(1, 1)
+
+    uvloop.run(ask())
 
 
 async def test_a_clusters_primaries_are_each_confirmed_by_their_replicas() -> None:
