@@ -73,8 +73,8 @@ async def serve(settings: Settings, serving: Serving, screening: type[Screener] 
         follower = Follower(store, keys, Floor(serving.state / "floor.json"), clocks, health.serve_list)
         screener = screening(follower, store, journal, clocks, decision_ids(secrets.token_hex(6)))
         core = Core(access, screener, follower, clocks, tally, metadata.version("lintel"))
-        door = RestrictionDoor(core, admission, decision_ids(f"i{secrets.token_hex(3)}"))
-        court = CourtDoor(access, store, Guard(admission, tally, decision_ids(f"i{secrets.token_hex(3)}")))
+        guard = Guard(admission, tally, decision_ids(f"i{secrets.token_hex(3)}"))
+        door, court = RestrictionDoor(core, guard), CourtDoor(access, store, guard)
         reflection = Reflection(lambda: serving.reflection or _is_sandbox(follower))
 
         server = GrpcServer((door.handlers(), court.handlers(), reflection), health, admission)

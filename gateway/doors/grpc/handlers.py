@@ -6,14 +6,12 @@ that the whole way from bytes to bytes can be measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import grpc
 
 from gateway.access import Access, Unit
-from gateway.admission import Admission
 from gateway.doors.grpc.convert import parse, read_batch, read_check, read_question
 from gateway.doors.grpc.errors_table import status_of
 from gateway.doors.grpc.guard import Guard
@@ -45,9 +43,9 @@ class Core:
 class RestrictionDoor:
     """RestrictionService over a core."""
 
-    def __init__(self, core: Core, admission: Admission, incident_ids: Iterator[str]) -> None:
+    def __init__(self, core: Core, guard: Guard) -> None:
         self._core = core
-        self._guard = Guard(admission, core.tally, incident_ids)
+        self._guard = guard
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """The methods as gRPC takes them, bytes in and bytes out."""
