@@ -75,9 +75,10 @@ class Breaker:
         """The breaker after this event of a question that was let through."""
         if self.failures == 0 and event is not Event.FAILED:
             return self  # closed, and nothing is new: every question comes by here twice
-        if event is Event.ANSWERED:
-            return Breaker(self.rule)
+        state = NEXT[self.state, event]
         failures = self.failures + (event is Event.FAILED)
-        if self.state is _CLOSED and failures < self.rule.failures_to_open:
-            return Breaker(self.rule, failures=failures)
-        return Breaker(self.rule, NEXT[self.state, event], failures, now_s + self.rule.probe_every_s)
+        if event is Event.FAILED and self.state is _CLOSED and failures < self.rule.failures_to_open:
+            state = _CLOSED
+        if state is _CLOSED:
+            return Breaker(self.rule, failures=0 if event is Event.ANSWERED else failures)
+        return Breaker(self.rule, state, failures, now_s + self.rule.probe_every_s)

@@ -20,18 +20,16 @@ What belongs to the whole list carries another tag, so that pointer, additions a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from liststore.base import PARTITIONS, RECORDS_PER_BUCKET, Generation
+from liststore.base import Generation
 from liststore.effects import KEPT
 from restriction.change import TOKEN_BYTES
 from restriction.errors import SettingError
 
 DEFAULT_PREFIX: Final = "lintel:"
-MAX_BUCKET_BITS: Final = 16  # 2^30 subjects at 64 a bucket: nobody has more, and a partition stays one command
 _INDEX_BYTES: Final = 4  # token bytes after the first, of which the leading bits are the bucket index
 
 
@@ -64,12 +62,6 @@ def spread(generation: Generation, partition: int, records: Mapping[bytes, bytes
 def places(generation: Generation, partition: int) -> list[Place]:
     """All buckets of a partition, by index."""
     return [Place(generation, partition, index) for index in range(1 << generation.bucket_bits)]
-
-
-def bucket_bits_for(count: int) -> int:
-    """Bucket bits of a generation for `count` records: about 64 a bucket (45 to 91) at the beginning."""
-    buckets = count / (PARTITIONS * RECORDS_PER_BUCKET)
-    return min(MAX_BUCKET_BITS, max(0, round(math.log2(buckets)))) if buckets > 0 else 0
 
 
 def _index_of(generation: Generation, token: bytes) -> int:

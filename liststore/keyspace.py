@@ -1,4 +1,4 @@
-"""What reader and writer need of a key-value server: five moves, each atomic within one slot.
+"""What reader and writer need of a key-value server: a few moves, each atomic within one slot.
 
 Memory and Redis are twins behind this port; everything that decides lies above it, once.
 Every method may raise StoreUnavailableError, which is the only name by which a server's troubles are known above.

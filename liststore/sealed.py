@@ -1,4 +1,4 @@
-"""Byte forms of everything sealed but buckets: heads, announcements, pages of additions, filter images.
+"""Byte forms of what is sealed but buckets, effects and parameters: heads, announcements, additions, filter images.
 
 Heads are fixed binary, since every look-up reads one and every write compares one byte for byte; an announcement is
 JSON, since operators read it.
@@ -89,11 +89,6 @@ def encode_pages(key: bytes, step: Step, tokens: Sequence[bytes]) -> list[bytes]
         seal(key, Kind.ADDITIONS, _PAGE.pack(step.generation, step.after, step.upto, number, len(pages)) + page)
         for number, page in enumerate(pages)
     ]
-
-
-def join_pages(key: bytes, wanted: Step, pages: Iterable[bytes]) -> list[bytes]:
-    """All tokens that `open_pages` gives."""
-    return [token for page in open_pages(key, wanted, pages) for token in page]
 
 
 def open_pages(key: bytes, wanted: Step, pages: Iterable[bytes]) -> Iterator[list[bytes]]:

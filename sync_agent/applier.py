@@ -274,4 +274,4 @@ def _head(generation: Generation, held: VerifiedList, digest: bytes) -> Head:
 
 def _rebuilt(copy: VerifiedCopy, held: VerifiedList, partitions: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
     changed = copy.changed_records(held)
-    return {partition: copy.records(held, partition, changed.get(partition, {})) for partition in partitions}
+    return {partition: copy.records(held, partition, changed) for partition in partitions}

@@ -26,14 +26,14 @@ from typing import Final
 
 from restriction.change import MAX_DELTAS, Change, Delta, ListId, ListState, Snapshot, fold
 from restriction.envelope import decode_chunk, decode_delta, decode_snapshot, encode_delta, encode_snapshot
-from restriction.errors import RefusedListError, SettingError
+from restriction.errors import RefusedListError
 from restriction.folding import folded_runs
 from restriction.listing import PARAMETERS_PATH, Listing, Step, snapshot_path, step_of
-from restriction.parameters import Parameters
 from restriction.trusted_list import TrustedList
 from settings.files import replace_file, sync_directory
 from sync_agent.digests import by_partition
 from sync_agent.fetcher import Fetched, Held
+from sync_agent.trial import parameters_of
 
 _log = logging.getLogger(__name__)
 _FOLDERS: Final = ("snapshots", "deltas")
@@ -146,14 +146,16 @@ class VerifiedCopy:
             for partition, changes in by_partition(self.changes(held.deltas)).items()
         }
 
-    def records(self, held: VerifiedList, partition: int, changed: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-        """The records of a partition: those of the snapshot with these made (empty: removed).
+    def records(
+        self, held: VerifiedList, partition: int, changed: Mapping[int, Mapping[bytes, bytes]]
+    ) -> dict[bytes, bytes]:
+        """The records of a partition: those of the snapshot with its `changed_records` made.
 
         Raises: RefusedListError when the disk holds something else than was accepted.
         """
         chunk = next((chunk for chunk in held.snapshot.chunks if chunk.partition == partition), None)
         records = decode_chunk(self._read(chunk.path), chunk) if chunk else {}
-        records.update(changed)
+        records.update(changed.get(partition, {}))
         return {token: record for token, record in records.items() if record}
 
     def doubt(self) -> None:
@@ -177,7 +179,7 @@ class VerifiedCopy:
         if tuple(map(step_of, deltas)) != fetched.way:
             raise RefusedListError("LIST_FORGED", "a delta is not of the versions it is listed as")
         if fetched.parameters is not None:
-            _require_parameters(fetched.parameters)
+            _ = parameters_of(fetched.parameters)
         if fetched.snapshot is not None:
             trusted = trusted.accept_snapshot(fetched.snapshot, deltas)
         else:
@@ -275,10 +277,3 @@ class VerifiedCopy:
             raise RefusedListError(
                 "COPY_DAMAGED", f"{path} is gone from the verified copy; it is fetched anew"
             ) from error
-
-
-def _require_parameters(document: bytes) -> None:
-    try:
-        Parameters.from_bytes(document)
-    except SettingError as error:
-        raise RefusedListError("LIST_FORGED", f"{error}; the last good parameters stay") from error

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from liststore.base import Head, Move
-from restriction.change import DIGEST_BYTES, Change, Digest, Lane
+from restriction.change import DIGEST_BYTES, Change, Digest, Lane, ListState
+from restriction.errors import RefusedListError
 
 _MODULUS: Final = 1 << (8 * DIGEST_BYTES)
 
@@ -29,6 +30,12 @@ def digest_of(key: bytes, records: Mapping[bytes, bytes]) -> bytes:
     for token, record in records.items():
         digest.add(token, record)
     return digest.value
+
+
+def require_signed(state: ListState, digests: Iterable[bytes], count: int) -> None:
+    """Prove a whole list by its partitions' digests and its count. Raises: RefusedListError, DIGEST_MISMATCH."""
+    if (total(digests), count) != (state.digest, state.count):
+        raise RefusedListError("DIGEST_MISMATCH", f"version {state.version} is not what was signed; it is fetched anew")
 
 
 def changed(key: bytes, before: bytes, changes: Iterable[Change], stored: Mapping[bytes, bytes]) -> bytes:

@@ -43,7 +43,7 @@ from restriction.listing import (
 )
 from settings.files import replace_file, sync_directory
 from sync_agent.transport import renamed
-from sync_agent.trial import Kind, Trial
+from sync_agent.trial import Kind
 
 MAX_TIMESTAMP_BYTES: Final = 16 << 10
 MAX_PARAMETERS_BYTES: Final = 4 << 20
@@ -164,7 +164,6 @@ class FeedFetcher:
     """Reads one feed by its URL, trusting what the pinned root leads to.
 
     `newest` is the newest version that was seen signed, whether or not it could be had.
-    Unless the host has a process for it, documents are tried in this one.
     """
 
     def __init__(
@@ -173,7 +172,7 @@ class FeedFetcher:
         directory: Path,
         transport: FetcherInterface,
         progress: Progress,
-        tryer: Tryer | None = None,
+        tryer: Tryer,
     ) -> None:
         self._url = source.url.rstrip("/")
         self._root = source.root
@@ -182,7 +181,7 @@ class FeedFetcher:
         self._chunks = directory
         self._transport = transport
         self._progress = progress
-        self._try = tryer or Trial()
+        self._try = tryer
         self.newest = 0
         self._metadata.mkdir(parents=True, exist_ok=True)
 

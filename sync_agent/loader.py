@@ -19,7 +19,7 @@ from restriction.errors import FencedError, FilterFullError, RefusedListError
 from restriction.filter import FilterStamp, ListFilter
 from restriction.token import TokenKeys
 from sync_agent.copy import VerifiedCopy, VerifiedList
-from sync_agent.digests import digest_of, total
+from sync_agent.digests import digest_of, require_signed
 from sync_agent.fetcher import Progress
 from sync_agent.spares import Spares
 
@@ -98,7 +98,7 @@ class Loader:
         changed = await asyncio.to_thread(copy.changed_records, held)
         count, paused_at, digests = 0, 0, list[bytes]()
         for partition in range(PARTITIONS):
-            records = await asyncio.to_thread(copy.records, held, partition, changed.get(partition, {}))
+            records = await asyncio.to_thread(copy.records, held, partition, changed)
             count += len(records)
             if count > state.count:
                 raise RefusedListError("DIGEST_MISMATCH", f"version {state.version} has more records than were signed")
@@ -110,8 +110,5 @@ class Loader:
             if count - paused_at >= _RECORDS_AT_A_TIME:
                 paused_at = count
                 await meanwhile()
-        if (total(digests), count) != (state.digest, state.count):
-            raise RefusedListError(
-                "DIGEST_MISMATCH", f"version {state.version} is not what was signed; it is fetched anew"
-            )
+        require_signed(state, digests, count)
         return list_filter

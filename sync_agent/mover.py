@@ -20,8 +20,7 @@ from typing import Final
 
 from liststore.base import PARTITIONS, Announcement, Head, ListWriter
 from restriction.change import Change, Lane
-from restriction.errors import RefusedListError
-from sync_agent.digests import digest_of, total
+from sync_agent.digests import digest_of, require_signed
 from sync_agent.loader import Source
 
 # Held in memory at once, about 300 bytes each: the changes of a month of a busy list.
@@ -47,16 +46,14 @@ class Mover:
         changed = await asyncio.to_thread(copy.changed_records, held)
 
         def wanted(partition: int) -> dict[bytes, bytes]:
-            return copy.records(held, partition, changed.get(partition, {}))
+            return copy.records(held, partition, changed)
 
         digests, count = list[bytes](), 0
         for partition in range(PARTITIONS):
             records = await asyncio.to_thread(wanted, partition)
             digests.append(await asyncio.to_thread(digest_of, key, records))
             count += len(records)
-        if (total(digests), count) != (held.state.digest, held.state.count):
-            version = held.state.version
-            raise RefusedListError("DIGEST_MISMATCH", f"version {version} is not what was signed; it is fetched anew")
+        require_signed(held.state, digests, count)
         found = list[Change]()
         for partition, digest in enumerate(digests):
             is_beyond = heads[partition].version > announced.state.version

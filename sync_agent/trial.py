@@ -94,10 +94,7 @@ class Trial:
                 raise ValueError("a chunk is tried with what its manifest says")
 
     def _try_parameters(self, raw: bytes) -> None:
-        try:
-            parameters = Parameters.from_bytes(raw)
-        except SettingError as error:
-            raise RefusedListError("LIST_FORGED", f"{error}; the last good parameters stay") from error
+        parameters = parameters_of(raw)
         for explicit in (0, _EVERY):
             everything = Part(bytes(8), 1, 0, None, None, (bytes(8),), (Grant(_EVERY, explicit, Span(0)),))
             self._decide_all(Record(bytes(8), (everything,)), parameters)
@@ -132,6 +129,14 @@ class Trial:
                     Sale(product, day if dated else None),
                     Circumstances(now_s, sector, parameters, 0.0),
                 )
+
+
+def parameters_of(raw: bytes) -> Parameters:
+    """The parameters in a document of the feed. Raises: RefusedListError, LIST_FORGED."""
+    try:
+        return Parameters.from_bytes(raw)
+    except SettingError as error:
+        raise RefusedListError("LIST_FORGED", f"{error}; the last good parameters stay") from error
 
 
 def patience_s(expanded_bytes: int) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from liststore.base import Head
-from liststore.sealed import TOKENS_PER_PAGE, Step, decode_head, encode_head, encode_pages, join_pages
+from liststore.sealed import TOKENS_PER_PAGE, Step, decode_head, encode_head, encode_pages, open_pages
 from restriction.errors import GapError, StoreUnavailableError
 
 KEY = bytes(range(32))
@@ -16,34 +18,38 @@ SECOND = [bytes(15) + b"x"]
 HISTORY = [*encode_pages(KEY, Step(1, 0, 3), FIRST), *encode_pages(KEY, Step(1, 3, 4), SECOND)]
 
 
+def joined(wanted: Step, pages: Iterable[bytes]) -> list[bytes]:
+    return [token for page in open_pages(KEY, wanted, pages) for token in page]
+
+
 def test_a_large_step_is_several_pages_and_an_empty_one_is_one() -> None:
     assert len(encode_pages(KEY, Step(1, 0, 3), FIRST)) == 3
     assert len(encode_pages(KEY, Step(1, 0, 3), [])) == 1
 
 
 def test_consecutive_steps_join() -> None:
-    assert join_pages(KEY, Step(1, 0, 4), HISTORY) == FIRST + SECOND
+    assert joined(Step(1, 0, 4), HISTORY) == FIRST + SECOND
 
 
 @pytest.mark.parametrize("lost", range(4))
 def test_any_lost_page_is_a_gap(lost: int) -> None:
     with pytest.raises(GapError):
-        join_pages(KEY, Step(1, 0, 4), HISTORY[:lost] + HISTORY[lost + 1 :])
+        joined(Step(1, 0, 4), HISTORY[:lost] + HISTORY[lost + 1 :])
 
 
 def test_pages_out_of_order_are_a_gap() -> None:
     with pytest.raises(GapError):
-        join_pages(KEY, Step(1, 0, 4), HISTORY[::-1])
+        joined(Step(1, 0, 4), HISTORY[::-1])
 
 
 def test_pages_of_another_generation_are_a_gap() -> None:
     with pytest.raises(GapError):
-        join_pages(KEY, Step(2, 0, 4), HISTORY)
+        joined(Step(2, 0, 4), HISTORY)
 
 
 def test_an_altered_page_is_not_believed() -> None:
     with pytest.raises(StoreUnavailableError):
-        join_pages(KEY, Step(1, 0, 4), [HISTORY[0][:-1] + b"!", *HISTORY[1:]])
+        joined(Step(1, 0, 4), [HISTORY[0][:-1] + b"!", *HISTORY[1:]])
 
 
 NUMBERS = st.integers(0, 2**64 - 1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liststore.base import Generation
-from liststore.keys import Keys, bucket_bits_for, place_of, places, spread
+from liststore.keys import Keys, place_of, places, spread
 from restriction.errors import SettingError
 
 KEYS = Keys()
@@ -48,15 +48,6 @@ def test_generations_and_prefixes_never_share_a_key() -> None:
 def test_a_prefix_with_a_brace_is_refused(prefix: str) -> None:
     with pytest.raises(SettingError, match="brace"):
         Keys(prefix)
-
-
-@pytest.mark.parametrize(
-    ("count", "bits"),
-    [(0, 0), (1, 0), (16_384, 0), (200_000, 4), (10_000_000, 9), (1_400_000_000, 16)],
-)
-def test_bucket_bits_keep_buckets_near_64_records(count: int, bits: int) -> None:
-    assert bucket_bits_for(count) == bits
-    assert count == 0 or count / 256 / 2**bits < 91
 
 
 @given(st.lists(st.binary(min_size=15, max_size=15), max_size=40), st.integers(0, 4))

@@ -63,9 +63,7 @@ def _records(copy: VerifiedCopy) -> dict[bytes, bytes]:
     assert held is not None
     changed = copy.changed_records(held)
     return {
-        token: record
-        for partition in range(256)
-        for token, record in copy.records(held, partition, changed.get(partition, {})).items()
+        token: record for partition in range(256) for token, record in copy.records(held, partition, changed).items()
     }
 
 

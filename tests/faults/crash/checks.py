@@ -204,7 +204,7 @@ def _copy(world: World) -> Iterator[Finding]:
     changed = copy.changed_records(copy.held)
     held: dict[bytes, bytes] = {}
     for partition in {*changed, *(chunk.partition for chunk in copy.held.snapshot.chunks)}:
-        held |= copy.records(copy.held, partition, changed.get(partition, {}))
+        held |= copy.records(copy.held, partition, changed)
     if held != world.new.records:
         yield MISMATCH, "the verified copy does not hold what was signed"
 
